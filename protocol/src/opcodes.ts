@@ -1,0 +1,50 @@
+/** Kinds of frames. Numbers are part of the wire format (PROTOCOL.md) and are never reused. */
+export const Opcode = {
+  ping: 0x01,
+  topology: 0x02,
+  status: 0x03,
+
+  get: 0x10,
+  set: 0x11,
+  delete: 0x12,
+  contains: 0x13,
+  quorumGet: 0x14,
+  getMany: 0x15,
+  setMany: 0x16,
+
+  heartbeat: 0x20,
+  streamOpen: 0x21,
+  streamRun: 0x22,
+  streamAck: 0x23,
+  readVersion: 0x24,
+  repair: 0x25,
+  pledge: 0x26,
+  announceEpoch: 0x27,
+
+  hello: 0x70,
+  welcome: 0x71,
+  proof: 0x72,
+  ready: 0x73,
+  goodbye: 0x74,
+} as const;
+export type Opcode = (typeof Opcode)[keyof typeof Opcode];
+
+/** Bits of a frame's `flags` field. */
+export const Flag = {
+  /** The frame answers the request with the same correlation id; `opcode` is the request's. */
+  reply: 1,
+  /** With `reply`: the body is an error. */
+  error: 2,
+  /** With `reply`: there is no value (never written, or deleted). */
+  absent: 4,
+  /** The request was forwarded by a node that holds no replica; it is not forwarded again. */
+  forwarded: 8,
+} as const;
+
+/** How many replicas an operation waits for. */
+export const Consistency = { one: 1, quorum: 2, all: 3, serial: 4 } as const;
+export type Consistency = (typeof Consistency)[keyof typeof Consistency];
+
+/** Who is at the other end of a connection; each role has keys of its own. */
+export const Role = { client: 1, node: 2, admin: 3 } as const;
+export type Role = (typeof Role)[keyof typeof Role];

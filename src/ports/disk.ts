@@ -1,0 +1,54 @@
+/**
+ * The data directory. Paths are relative to it and use `/`.
+ *
+ * Synchronous calls either finish in the page cache or happen only while a node starts; everything that may
+ * wait for a device takes a callback. What was written is durable only after `sync` (contents) and, for a name
+ * that was created, renamed or removed, after `syncDirectory`.
+ */
+export interface Disk {
+  /** Creates the data directory and takes its lock. Throws `DiskError` kind `locked` when another process holds it. */
+  lock(): void;
+  unlock(): void;
+  /** File names in a directory, sorted; empty when the directory does not exist. */
+  list(directory: string): string[];
+  makeDirectory(directory: string): void;
+  exists(path: string): boolean;
+  /** The whole file. Throws `DiskError` kind `missing`. */
+  read(path: string): Uint8Array;
+  /** Replaces a small file as a whole, durable on return: temporary file, sync, rename, directory sync. Start-up only. */
+  replace(path: string, bytes: Uint8Array): void;
+  /** Opens an existing file for reading and writing. Throws `DiskError` kind `missing`. */
+  open(path: string): DiskFile;
+  /** Creates `path` with `bytes` real zero bytes, file and name durable when `done` is called without an error. */
+  preallocate(path: string, bytes: number, done: (error?: DiskError) => void): void;
+  /** Removes a file; one that does not exist is no error. */
+  remove(path: string): void;
+  /** Makes the names in a directory durable. */
+  syncDirectory(directory: string): void;
+}
+
+export interface DiskFile {
+  readonly path: string;
+  size(): number;
+  /** Reads up to `length` bytes at `position` into `target` at `offset`; returns how many there were. */
+  read(target: Uint8Array, offset: number, length: number, position: number): number;
+  /** Writes all of the range, into the page cache. Throws `DiskError` kind `full` or `io`; part may have been written. */
+  write(source: Uint8Array, offset: number, length: number, position: number): void;
+  /** Makes all that was written before this call durable. An error is final: never call it again on this file. */
+  sync(done: (error?: DiskError) => void): void;
+  close(): void;
+}
+
+export type DiskErrorKind = 'full' | 'io' | 'missing' | 'locked';
+
+/** An expected failure of the disk. `kind` says what the caller can do; never match on the message. */
+export class DiskError extends Error {
+  readonly kind: DiskErrorKind;
+  readonly path: string;
+  constructor(kind: DiskErrorKind, path: string, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'DiskError';
+    this.kind = kind;
+    this.path = path;
+  }
+}
