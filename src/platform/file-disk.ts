@@ -1,0 +1,153 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
+import { DirectoryLock, LOCK_NAME } from './directory-lock.js';
+import { systemErrorCode, toDiskError } from './disk-error.js';
+import { FileDiskFile } from './file-disk-file.js';
+import { Preallocator } from './preallocator.js';
+
+/** Files that are being made carry this ending; those that a crash left are removed when the lock is taken. */
+const TEMPORARY_SUFFIX = '.tmp';
+/** Data is nobody else's: only the user that runs the node may look. */
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/**
+ * A data directory on a local file system. Neither the lock file nor unfinished files show up in `list`.
+ *
+ * ```ts
+ * const disk = new FileDisk('/var/lib/memdb');
+ * disk.lock();
+ * ```
+ */
+export class FileDisk implements Disk {
+  readonly directory: string;
+  readonly #lock: DirectoryLock;
+  readonly #preallocator: Preallocator = new Preallocator();
+
+  constructor(directory: string) {
+    this.directory = resolve(directory);
+    this.#lock = new DirectoryLock(this.directory);
+  }
+
+  lock(): void {
+    attempt(this.directory, 'create the data directory', () =>
+      mkdirSync(this.directory, { recursive: true, mode: DIRECTORY_MODE }),
+    );
+    attempt(this.directory, 'lock', () => this.#lock.acquire());
+    this.#removeUnfinished();
+  }
+
+  unlock(): void {
+    this.#lock.release();
+  }
+
+  list(directory: string): string[] {
+    try {
+      const entries = readdirSync(this.#absolute(directory), { withFileTypes: true });
+      return entries
+        .filter((entry) => entry.isFile() && !isInternal(entry.name))
+        .map((entry) => entry.name)
+        .sort();
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return [];
+      throw toDiskError(directory, 'list', error);
+    }
+  }
+
+  makeDirectory(directory: string): void {
+    attempt(directory, 'create the directory', () =>
+      mkdirSync(this.#absolute(directory), { recursive: true, mode: DIRECTORY_MODE }),
+    );
+  }
+
+  exists(path: string): boolean {
+    return existsSync(this.#absolute(path));
+  }
+
+  read(path: string): Uint8Array {
+    return attempt(path, 'read', () => readFileSync(this.#absolute(path)));
+  }
+
+  replace(path: string, bytes: Uint8Array): void {
+    const absolute = this.#absolute(path);
+    const temporary = absolute + TEMPORARY_SUFFIX;
+    try {
+      writeFileSync(temporary, bytes, { mode: FILE_MODE, flush: true });
+      renameSync(temporary, absolute);
+      syncName(dirname(absolute));
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw toDiskError(path, 'replace', error);
+    }
+  }
+
+  open(path: string): DiskFile {
+    return new FileDiskFile(
+      path,
+      attempt(path, 'open', () => openSync(this.#absolute(path), 'r+')),
+    );
+  }
+
+  preallocate(path: string, bytes: number, done: (error?: DiskError) => void): void {
+    const absolute = this.#absolute(path);
+    this.#preallocator.preallocate(path, absolute, absolute + TEMPORARY_SUFFIX, bytes, done);
+  }
+
+  remove(path: string): void {
+    attempt(path, 'remove', () => rmSync(this.#absolute(path), { force: true }));
+  }
+
+  syncDirectory(directory: string): void {
+    attempt(directory, 'sync', () => syncName(this.#absolute(directory)));
+  }
+
+  /** Ends the background thread. Preallocations that still run are dropped, their callbacks are not called. */
+  async close(): Promise<void> {
+    await this.#preallocator.close();
+  }
+
+  #absolute(path: string): string {
+    return join(this.directory, path);
+  }
+
+  #removeUnfinished(): void {
+    attempt(this.directory, 'clean up', () => {
+      for (const entry of readdirSync(this.directory, { withFileTypes: true, recursive: true })) {
+        if (entry.name.endsWith(TEMPORARY_SUFFIX)) rmSync(join(entry.path, entry.name), { force: true });
+      }
+    });
+  }
+}
+
+function isInternal(name: string): boolean {
+  return name === LOCK_NAME || name.startsWith(`${LOCK_NAME}.`) || name.endsWith(TEMPORARY_SUFFIX);
+}
+
+function syncName(directory: string): void {
+  const descriptor = openSync(directory, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function attempt<T>(path: string, action: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw toDiskError(path, action, error);
+  }
+}

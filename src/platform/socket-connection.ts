@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net';
+import type { Address, Connection, ConnectionHandler } from '../ports/transport.js';
+import type { ReceiveSink } from './shared-receive.js';
+
+/** How long a connection that was ended may make no progress before it is destroyed. */
+const LINGER_MS = 2000;
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/**
+ * A connection over any stream socket, TCP or TLS. Made first, so that the socket can deliver into it; `attach` ties
+ * the two together.
+ */
+export class SocketConnection implements Connection, ReceiveSink {
+  readonly remote: Address;
+  #socket: Socket | undefined;
+  #handler: ConnectionHandler | undefined;
+  #ended = false;
+  #drainPending = false;
+  #error: Error | undefined;
+
+  constructor(remote: Address) {
+    this.remote = remote;
+  }
+
+  /** Call once, in the turn in which the socket was made. */
+  attach(socket: Socket): void {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('error', (error) => {
+      this.#error ??= error;
+    });
+    socket.once('close', () => this.#closed());
+  }
+
+  /** Everything that happens from now on goes to `handler`. Call in the same turn as `attach`. */
+  deliverTo(handler: ConnectionHandler): void {
+    this.#handler = handler;
+  }
+
+  /** Hot: once per read. `bench -- node` watches it. */
+  receive(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (!this.#ended) this.#handler?.onData(bytes, view, start, end);
+  }
+
+  opened(): void {
+    if (!this.#ended) this.#handler?.onOpen?.();
+  }
+
+  /** Hot: once per turn and connection. `bench -- node` watches it. */
+  write(bytes: Uint8Array, start: number, end: number): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || this.#ended || end === start) return true;
+    socket.write(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
+    // A stream that has nothing to write handed it all to the kernel before `write` returned.
+    if (socket.writableLength === 0) return true;
+    if (!this.#drainPending) this.#awaitDrain(socket);
+    return false;
+  }
+
+  retainedBytes(): number {
+    return this.#socket === undefined || this.#socket.destroyed ? 0 : this.#socket.writableLength;
+  }
+
+  pause(): void {
+    if (!this.#ended) this.#socket?.pause();
+  }
+
+  resume(): void {
+    if (!this.#ended) this.#socket?.resume();
+  }
+
+  /**
+   * The peer is given `LINGER_MS` to take what is left and to close its side. Until then what it sends is read and
+   * dropped: closing with unread bytes would make the kernel reset the connection, and the peer could lose our last
+   * words, such as the reason why it is refused.
+   */
+  end(): void {
+    const socket = this.#socket;
+    if (socket === undefined || this.#ended) return;
+    this.#ended = true;
+    socket.resume();
+    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    socket.once('finish', () => {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      socket.once('close', () => clearTimeout(timer));
+    });
+    socket.end();
+  }
+
+  destroy(): void {
+    this.#ended = true;
+    this.#socket?.destroy();
+  }
+
+  /** The stream tells when it has room again, not when it is empty; the callback of an empty write does. */
+  #awaitDrain(socket: Socket): void {
+    this.#drainPending = true;
+    socket.write(NOTHING, (error) => {
+      this.#drainPending = false;
+      if (error || this.#ended || socket.destroyed) return;
+      if (socket.writableLength > 0) this.#awaitDrain(socket);
+      else this.#handler?.onDrain?.();
+    });
+  }
+
+  #closed(): void {
+    this.#ended = true;
+    const handler = this.#handler;
+    this.#handler = undefined;
+    handler?.onClose(this.#error);
+  }
+}
