@@ -1,0 +1,46 @@
+import type { Address } from './address.js';
+
+export type Durability = 'sync' | 'interval' | 'none';
+export type LogFormat = 'json' | 'pretty';
+export type ConfiguredLogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** A node's configuration, validated and in plain units. `schema.ts` ties each field to its name in the file. */
+export interface MemDbConfig {
+  readonly node: {
+    readonly dataDir: string;
+    readonly listen: Address;
+    /** What peers and clients dial; `listen` unless configured. */
+    readonly advertise: Address;
+    /** Liveness, readiness and metrics; undefined when switched off. */
+    readonly http: Address | undefined;
+    readonly zone: string;
+    /** Failure domain: a partition never has two replicas on one host while other hosts are available. */
+    readonly host: string;
+    readonly weight: number;
+  };
+  readonly cluster: {
+    readonly name: string;
+    readonly seeds: readonly Address[];
+    /** The first so many entries of `seeds` form epoch 1 together. */
+    readonly founders: number;
+    readonly replicationFactor: number;
+    readonly partitions: number;
+  };
+  readonly auth: { readonly keysFile: string };
+  readonly storage: {
+    readonly durability: Durability;
+    readonly syncIntervalMs: number;
+    readonly segmentBytes: number;
+    /** 0: no bound. */
+    readonly memoryBytesMax: number;
+  };
+  readonly limits: {
+    readonly keyBytesMax: number;
+    readonly valueBytesMax: number;
+    readonly connectionsMax: number;
+    /** Requests of one connection that may be unanswered at a time. */
+    readonly inflightMax: number;
+    readonly requestTimeoutMs: number;
+  };
+  readonly log: { readonly level: ConfiguredLogLevel; readonly format: LogFormat };
+}

@@ -1,0 +1,55 @@
+import { formatAddress, isWildcard } from './address.js';
+import type { MemDbConfig } from './config.js';
+import { formatBytes } from './units.js';
+
+/**
+ * What one record and the framing of a segment take beside key and value, rounded up generously: record header,
+ * padding, segment header, batch header and the zero that ends the chain stay well below it.
+ */
+export const segmentOverheadBytesMax = 4_096;
+
+/** A rule that involves more than one setting and is broken. */
+export interface BrokenRule {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Checks what no single setting can know. */
+export function crossCheck(config: MemDbConfig): BrokenRule[] {
+  const broken: BrokenRule[] = [];
+  const { node, cluster, storage, limits } = config;
+
+  const segmentBytesMin = limits.valueBytesMax + limits.keyBytesMax + segmentOverheadBytesMax;
+  if (storage.segmentBytes < segmentBytesMin) {
+    broken.push({
+      key: 'storage.segment_size',
+      message:
+        `storage.segment_size = "${formatBytes(storage.segmentBytes)}" cannot hold the longest record: ` +
+        `limits.max_value + limits.max_key + ${segmentOverheadBytesMax} bytes = "${formatBytes(segmentBytesMin)}"; ` +
+        'raise segment_size or lower max_value',
+    });
+  }
+  if (isWildcard(node.advertise.host)) {
+    broken.push({
+      key: 'node.advertise',
+      message:
+        `node.listen = "${formatAddress(node.listen)}" means every interface, which nobody can dial: ` +
+        'set node.advertise to the address that other nodes and clients reach',
+    });
+  }
+  if (node.http !== undefined && formatAddress(node.http) === formatAddress(node.listen)) {
+    broken.push({
+      key: 'node.http',
+      message: `node.http and node.listen are both "${formatAddress(node.listen)}": give each its own port, or http = "off"`,
+    });
+  }
+  if (cluster.founders > Math.max(1, cluster.seeds.length)) {
+    broken.push({
+      key: 'cluster.founders',
+      message:
+        `cluster.founders = ${cluster.founders} but cluster.seeds names ${cluster.seeds.length}: ` +
+        'the founders are the first entries of seeds, so list at least as many',
+    });
+  }
+  return broken;
+}
