@@ -1,0 +1,208 @@
+import { type Disk, DiskError, type DiskFile } from '../../src/ports/disk.js';
+import { parentOf, type SimDiskImage } from './sim-disk-image.js';
+import { SIM_EVENT, SimCall } from './sim-event.js';
+import type { SimFaultCounters } from './sim-faults.js';
+import { SimFile } from './sim-file.js';
+import type { SimHost } from './sim-host.js';
+import type { SimRandom } from './sim-random.js';
+import type { SimScheduler } from './sim-scheduler.js';
+import type { SimTrace } from './sim-trace.js';
+
+/** Writing zeros takes this long per MiB. */
+const PREALLOCATE_MS_PER_MIB = 1;
+
+export interface SimDiskContext {
+  readonly scheduler: SimScheduler;
+  readonly trace: SimTrace;
+  readonly random: SimRandom;
+  readonly faults: SimFaultCounters;
+  readonly host: SimHost;
+  readonly image: SimDiskImage;
+}
+
+/** The disk of a node as one of its processes sees it. */
+export class SimDisk implements Disk {
+  readonly #context: SimDiskContext;
+
+  constructor(context: SimDiskContext) {
+    this.#context = context;
+  }
+
+  lock(): void {
+    const { image, host } = this.#context;
+    if (image.lockedBy?.alive) {
+      throw new DiskError('locked', 'LOCK', `the disk is in use by process ${image.lockedBy.number}`);
+    }
+    image.lockedBy = host;
+  }
+
+  unlock(): void {
+    const { image, host } = this.#context;
+    if (image.lockedBy === host) image.lockedBy = undefined;
+  }
+
+  list(directory: string): string[] {
+    return this.#context.image.list(normal(directory));
+  }
+
+  makeDirectory(directory: string): void {
+    const { image } = this.#context;
+    const path = normal(directory);
+    if (image.has(path)) return;
+    this.makeDirectory(parentOf(path));
+    image.set(path, 'directory');
+  }
+
+  exists(path: string): boolean {
+    return this.#context.image.has(normal(path));
+  }
+
+  read(path: string): Uint8Array {
+    return this.#file(path).content();
+  }
+
+  replace(path: string, bytes: Uint8Array): void {
+    const { image, faults, trace } = this.#context;
+    const name = normal(path);
+    this.#mustHaveParent(name);
+    trace.bytes(bytes, 0, bytes.length);
+    // The old file stays until the new one is complete.
+    if (bytes.length > image.freeBytes()) {
+      faults.bump('disk-full');
+      throw new DiskError('full', path, `no room to replace ${path}`);
+    }
+    image.set(name, new SimFile(bytes.slice()));
+    image.syncNames(parentOf(name));
+  }
+
+  open(path: string): DiskFile {
+    return new SimDiskFile(this.#context, path, this.#file(path));
+  }
+
+  preallocate(path: string, bytes: number, done: (error?: DiskError) => void): void {
+    const { scheduler, random, image, faults, host } = this.#context;
+    const finish = (): void => {
+      const name = normal(path);
+      if (bytes > image.freeBytes()) {
+        faults.bump('disk-full');
+        done(new DiskError('full', path, `no room for ${path}`));
+      } else if (!image.hasDirectory(parentOf(name))) {
+        done(new DiskError('missing', path, `no directory for ${path}`));
+      } else {
+        image.set(name, new SimFile(new Uint8Array(bytes)));
+        image.syncNames(parentOf(name));
+        done();
+      }
+    };
+    const delayMs = random.between(0.5, 2) * (1 + (bytes / 2 ** 20) * PREALLOCATE_MS_PER_MIB);
+    scheduler.schedule(new SimCall(host, SIM_EVENT.disk, finish), scheduler.nowMs + delayMs);
+  }
+
+  remove(path: string): void {
+    this.#context.image.remove(normal(path));
+  }
+
+  syncDirectory(directory: string): void {
+    const path = normal(directory);
+    if (!this.#context.image.hasDirectory(path)) {
+      throw new DiskError('missing', directory, `no directory ${directory}`);
+    }
+    this.#context.image.syncNames(path);
+  }
+
+  #file(path: string): SimFile {
+    const file = this.#context.image.file(normal(path));
+    if (file === undefined) throw new DiskError('missing', path, `no file ${path}`);
+    return file;
+  }
+
+  #mustHaveParent(path: string): void {
+    if (!this.#context.image.hasDirectory(parentOf(path))) {
+      throw new DiskError('missing', path, `no directory for ${path}`);
+    }
+  }
+}
+
+class SimDiskFile implements DiskFile {
+  readonly path: string;
+  readonly #context: SimDiskContext;
+  readonly #file: SimFile;
+  #failed = false;
+  #closed = false;
+
+  constructor(context: SimDiskContext, path: string, file: SimFile) {
+    this.#context = context;
+    this.path = path;
+    this.#file = file;
+  }
+
+  size(): number {
+    return this.#file.size;
+  }
+
+  read(target: Uint8Array, offset: number, length: number, position: number): number {
+    this.#mustBeUsable();
+    return this.#file.read(target, offset, length, position);
+  }
+
+  write(source: Uint8Array, offset: number, length: number, position: number): void {
+    this.#mustBeUsable();
+    const { image, random, trace, faults } = this.#context;
+    trace.word(position);
+    trace.bytes(source, offset, offset + length);
+    if (image.behaviour.failWrites > 0) {
+      image.behaviour.failWrites--;
+      this.#file.write(source, offset, random.below(length), position);
+      throw new DiskError('io', this.path, `writing to ${this.path} failed`);
+    }
+    const growth = Math.max(0, position + length - this.#file.size);
+    const free = growth === 0 ? 0 : image.freeBytes();
+    if (growth > free) {
+      faults.bump('disk-full');
+      this.#file.write(source, offset, Math.max(0, length - (growth - free)), position);
+      throw new DiskError('full', this.path, `no room to write to ${this.path}`);
+    }
+    this.#file.write(source, offset, length, position);
+  }
+
+  sync(done: (error?: DiskError) => void): void {
+    this.#mustBeUsable();
+    if (this.#failed) throw new Error(`${this.path} failed to sync before and was synced again`);
+    const { scheduler, random, faults, host, image } = this.#context;
+    const { behaviour } = image;
+    const slow = random.chance(behaviour.slowChance);
+    if (slow) faults.bump('sync-slow');
+    const delayMs = random.between(behaviour.syncMsMin, behaviour.syncMsMax) + (slow ? behaviour.slowMs : 0);
+    const fails = behaviour.failSyncs > 0 || random.chance(behaviour.syncErrorChance);
+    if (behaviour.failSyncs > 0) behaviour.failSyncs--;
+    const layer = this.#file.beginSync();
+    const finish = (): void => {
+      if (!fails) {
+        this.#file.syncDone(layer);
+        done();
+        return;
+      }
+      faults.bump('sync-failed');
+      this.#failed = true;
+      this.#file.syncFailed(layer);
+      done(new DiskError('io', this.path, `syncing ${this.path} failed`));
+    };
+    scheduler.schedule(new SimCall(host, SIM_EVENT.disk, finish), scheduler.nowMs + delayMs);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #mustBeUsable(): void {
+    if (this.#closed) throw new Error(`${this.path} is closed`);
+    if (!this.#context.host.alive) throw new Error(`${this.path} belongs to a process that died`);
+  }
+}
+
+function normal(path: string): string {
+  return path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
+}
