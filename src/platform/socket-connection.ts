@@ -2,8 +2,6 @@ import type { Socket } from 'node:net';
 import type { Address, Connection, ConnectionHandler } from '../ports/transport.js';
 import type { ReceiveSink } from './shared-receive.js';
 
-/** How long a connection that was ended may make no progress before it is destroyed. */
-const LINGER_MS = 2000;
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /**
@@ -12,14 +10,17 @@ const NOTHING: Uint8Array = new Uint8Array(0);
  */
 export class SocketConnection implements Connection, ReceiveSink {
   readonly remote: Address;
+  readonly #lingerMs: number;
   #socket: Socket | undefined;
   #handler: ConnectionHandler | undefined;
   #ended = false;
   #drainPending = false;
   #error: Error | undefined;
 
-  constructor(remote: Address) {
+  /** `lingerMs`: how long a connection that was ended may make no progress before it is destroyed. */
+  constructor(remote: Address, lingerMs: number) {
     this.remote = remote;
+    this.#lingerMs = lingerMs;
   }
 
   /** Call once, in the turn in which the socket was made. */
@@ -70,7 +71,7 @@ export class SocketConnection implements Connection, ReceiveSink {
   }
 
   /**
-   * The peer is given `LINGER_MS` to take what is left and to close its side. Until then what it sends is read and
+   * The peer is given `lingerMs` to take what is left and to close its side. Until then what it sends is read and
    * dropped: closing with unread bytes would make the kernel reset the connection, and the peer could lose our last
    * words, such as the reason why it is refused.
    */
@@ -79,9 +80,9 @@ export class SocketConnection implements Connection, ReceiveSink {
     if (socket === undefined || this.#ended) return;
     this.#ended = true;
     socket.resume();
-    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    socket.setTimeout(this.#lingerMs, () => socket.destroy());
     socket.once('finish', () => {
-      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      const timer = setTimeout(() => socket.destroy(), this.#lingerMs);
       socket.once('close', () => clearTimeout(timer));
     });
     socket.end();

@@ -7,22 +7,28 @@ import { SocketConnection } from './socket-connection.js';
 const BACKLOG = 1024;
 /** After this much silence the kernel asks whether the other side still exists. */
 const KEEP_ALIVE_DELAY_MS = 30_000;
+/** Enough for a peer on another continent to acknowledge the end of a connection. */
+const LINGER_MS = 2000;
 
 export interface TcpTransportOptions {
   /** Tells that a connection could not be accepted (out of file descriptors, usually). */
   readonly acceptFailed?: (error: Error) => void;
   /** `chunks` takes the plain way that is otherwise the fallback: a buffer per read. Default `shared`. */
   readonly receive?: 'shared' | 'chunks';
+  /** How long a connection that was ended may make no progress before it is destroyed. Default 2000. */
+  readonly lingerMs?: number;
 }
 
 /** `Transport` over TCP. */
 export class TcpTransport implements Transport {
   readonly #shared: SharedReceive | undefined;
   readonly #acceptFailed: (error: Error) => void;
+  readonly #lingerMs: number;
 
   constructor(options: TcpTransportOptions = {}) {
     this.#shared = options.receive === 'chunks' ? undefined : new SharedReceive();
     this.#acceptFailed = options.acceptFailed ?? (() => {});
+    this.#lingerMs = options.lingerMs ?? LINGER_MS;
   }
 
   listen(
@@ -45,7 +51,7 @@ export class TcpTransport implements Transport {
   }
 
   connect(address: Address, handler: ConnectionHandler): Connection {
-    const connection = new SocketConnection(address);
+    const connection = new SocketConnection(address, this.#lingerMs);
     const socket = this.#shared?.socket(connection) ?? new Socket();
     if (this.#shared === undefined) receiveChunks(socket, connection);
     connection.attach(socket);
@@ -66,7 +72,7 @@ export class TcpTransport implements Transport {
   #accept(accepted: Socket, accept: (connection: Connection) => ConnectionHandler): void {
     // Both are unknown when the peer has gone already.
     const remote: Address = { host: accepted.remoteAddress ?? '', port: accepted.remotePort ?? 0 };
-    const connection = new SocketConnection(remote);
+    const connection = new SocketConnection(remote, this.#lingerMs);
     const adopted = this.#shared?.adopt(accepted, connection);
     connection.attach(adopted ?? accepted);
     if (adopted === undefined) {

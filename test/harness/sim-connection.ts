@@ -3,19 +3,10 @@ import { SIM_EVENT, SimCall, SimEvent } from './sim-event.js';
 import type { SimHost } from './sim-host.js';
 import type { SimNetwork } from './sim-network.js';
 import type { SimPipe } from './sim-pipe.js';
-import { hashBytes } from './sim-trace.js';
+import { SimRetained } from './sim-retained.js';
 
 /** As the real transport: how long an ended connection may make no progress. */
 const LINGER_MS = 2000;
-
-/** Part of a write that the kernel has not taken. The bytes stay where the caller has them. */
-interface Retained {
-  readonly bytes: Uint8Array;
-  start: number;
-  readonly end: number;
-  /** Tells whether the caller wrote into the buffer meanwhile, which the port forbids. */
-  hash: number;
-}
 
 /** One end of a connection, as its process sees it. */
 export class SimConnection implements Connection {
@@ -32,7 +23,7 @@ export class SimConnection implements Connection {
   ended = false;
   readonly #network: SimNetwork;
   readonly #flush: SimFlush;
-  #retained: Retained[] = [];
+  #retained: SimRetained[] = [];
   #retainedBytes = 0;
   #closeWhenFlushed = false;
 
@@ -57,9 +48,8 @@ export class SimConnection implements Connection {
     }
     if (taken === end - start) return true;
     faults.bump('write-retained');
-    const rest = { bytes, start: start + taken, end, hash: hashBytes(bytes, start + taken, end) };
-    this.#retained.push(rest);
-    this.#retainedBytes += end - rest.start;
+    this.#retained.push(new SimRetained(bytes, start + taken, end));
+    this.#retainedBytes += end - start - taken;
     return false;
   }
 
@@ -140,16 +130,11 @@ export class SimConnection implements Connection {
     if (this.closed || out === undefined || this.#retainedBytes === 0) return;
     while (this.#retained.length > 0) {
       const head = this.#retained[0];
-      if (hashBytes(head.bytes, head.start, head.end) !== head.hash) {
-        throw new Error(`${this.host.name} wrote into a buffer that its connection still keeps`);
-      }
-      const taken = Math.min(head.end - head.start, out.room());
+      const taken = Math.min(head.length, out.room());
       if (taken === 0) return;
-      out.send(head.bytes, head.start, head.start + taken);
-      head.start += taken;
+      head.sendTo(out, taken, this.host.name);
       this.#retainedBytes -= taken;
-      if (head.start < head.end) head.hash = hashBytes(head.bytes, head.start, head.end);
-      else this.#retained.shift();
+      if (head.length === 0) this.#retained.shift();
     }
     if (this.ended) out.sendEnd();
     else this.handler?.onDrain?.();
