@@ -1,1 +1,42 @@
-export {};
+export * from './batch-reply.js';
+export * from './batch-request.js';
+export { copyBytes } from './copy-bytes.js';
+export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes } from './error-body.js';
+export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outcome } from './error-codes.js';
+export * from './errors.js';
+export * from './frame.js';
+export { FrameReader, type FrameReaderOptions } from './frame-reader.js';
+export {
+  ClientHandshake,
+  type ClientHandshakeOptions,
+  type ClientHandshakeResult,
+  type ClientHandshakeStep,
+} from './handshake-client.js';
+export { SECRET_BYTES } from './handshake-crypto.js';
+export { BOOT_NONCE_BYTES, isKeyId } from './handshake-messages.js';
+export {
+  roleName,
+  ServerHandshake,
+  type ServerHandshakeOptions,
+  type ServerHandshakeResult,
+  type ServerHandshakeStep,
+} from './handshake-server.js';
+export { keyHash, partitionOfHash } from './key-hash.js';
+export * from './key-request.js';
+export * from './limits.js';
+export { Consistency, FEATURES_KNOWN, Feature, Flag, Opcode, Role } from './opcodes.js';
+export { type ByteSink, flushTo, OutgoingBuffer } from './outgoing-buffer.js';
+export * from './peer-messages.js';
+export { writeFrame } from './plain-frame.js';
+export {
+  decodeQuorumGetReply,
+  type QuorumGetReply,
+  type QuorumGetResponse,
+  writeQuorumGetReply,
+} from './quorum-get-reply.js';
+export * from './reply.js';
+export * from './stamp.js';
+export { decodeTopology, encodeTopology, type WireNode, type WireTopology } from './topology.js';
+export * from './url.js';
+export { formatUuid, parseUuid, UUID_BYTES } from './uuid.js';
+export type { WireBytes } from './wire-bytes.js';

@@ -45,6 +45,17 @@ export const Flag = {
 export const Consistency = { one: 1, quorum: 2, all: 3, serial: 4 } as const;
 export type Consistency = (typeof Consistency)[keyof typeof Consistency];
 
+/**
+ * Abilities that go beyond the first version's core, one bit each; hello carries those of the client, welcome those
+ * that both sides have. A message of a feature is sent only where its bit was agreed on. Bits are never reused.
+ */
+export const Feature = {
+  /** getMany and setMany. */
+  batch: 1,
+} as const;
+/** All bits this version knows. */
+export const FEATURES_KNOWN: number = Feature.batch;
+
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;
 export type Role = (typeof Role)[keyof typeof Role];

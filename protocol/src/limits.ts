@@ -1,0 +1,77 @@
+import { FRAME_HEADER_BYTES } from './frame.js';
+
+/** Every bound of the wire format, with its arithmetic. PROTOCOL.md, "Limits". */
+
+/** No key is longer, whatever a node is configured to. Its length travels in 16 bits; a quarter of that is ample. */
+export const KEY_BYTES_HARD_MAX = 16_384;
+/** The longest key unless `limits.max_key` says otherwise. */
+export const KEY_BYTES_DEFAULT_MAX = 4096;
+
+/** No value is longer: a value travels in one frame and is appended in one turn, 64 MiB is about 60 ms of that. */
+export const VALUE_BYTES_HARD_MAX: number = 64 * 1024 * 1024;
+/** The longest value unless `limits.max_value` says otherwise. */
+export const VALUE_BYTES_DEFAULT_MAX: number = 8 * 1024 * 1024;
+
+/** Keys or entries in one batch: at 1 µs each a batch holds the event loop for about 4 ms. */
+export const BATCH_ITEMS_MAX = 4096;
+
+/** Owners of a partition, and so answers to one quorumGet: a replication factor above 7 has no use. */
+export const REPLICAS_MAX = 7;
+
+/** Bytes of an error's sentence, UTF-8. */
+export const ERROR_MESSAGE_BYTES_MAX = 512;
+/** code 2 + outcome 1 + retryable 1 + node 2 + message length 2. */
+export const ERROR_BODY_FIXED_BYTES = 8;
+export const ERROR_BODY_BYTES_MAX: number = ERROR_BODY_FIXED_BYTES + ERROR_MESSAGE_BYTES_MAX;
+
+export const KEY_ID_BYTES_MAX = 64;
+/** "host:port": a DNS name has at most 253 bytes; 255 is what one byte could count. */
+export const ADDRESS_BYTES_MAX = 255;
+
+/**
+ * Frames before a peer is authenticated, the length field included. The longest are
+ * hello = 28 header + 116 fixed + 64 key id + 2 + 255 address = 465, and an error = 28 + 520 = 548; rounded up.
+ */
+export const HANDSHAKE_FRAME_BYTES_MAX = 576;
+
+/** Nodes in one topology: node numbers have 16 bits, the ring is tested up to this. */
+export const NODES_MAX = 1024;
+/** Partitions in one topology: 16 bits of the key hash. */
+export const PARTITIONS_MAX = 65_536;
+/** Names of a zone or failure domain, UTF-8. */
+export const NAME_BYTES_MAX = 255;
+/** number 2 + uuid 16 + weight 2 + four lengths of 2. */
+export const TOPOLOGY_NODE_FIXED_BYTES = 28;
+/** epoch 4 + cluster 16 + seed 4 + partitions 4 + replicas 1 + zero 1 + node count 2. */
+export const TOPOLOGY_FIXED_BYTES = 32;
+/** 32 + 1024 × (28 + 4 × 255) + 65,536 × 7 × 2 = 1,990,688: about 2 MB at the very most, 3 KB for three nodes. */
+export const TOPOLOGY_BYTES_MAX: number =
+  TOPOLOGY_FIXED_BYTES +
+  NODES_MAX * (TOPOLOGY_NODE_FIXED_BYTES + 2 * ADDRESS_BYTES_MAX + 2 * NAME_BYTES_MAX) +
+  PARTITIONS_MAX * REPLICAS_MAX * 2;
+
+/** consistency 1 + options 1 + key length 2, before the key. */
+export const KEY_REQUEST_FIXED_BYTES = 4;
+
+/** A frame that every side must accept, so that pings, small batches and topologies of small clusters always fit. */
+export const FRAME_BYTES_FLOOR = 65_536;
+
+/**
+ * The longest request, the length field included, where keys and values have these limits: a set of both.
+ * A batch must fit into the same length; the client cuts it.
+ *
+ * @example maxFrameBytes(4096, 8 MiB) = 28 + 4 + 4096 + 8,388,608 = 8,392,736
+ */
+export function maxFrameBytes(maxKeyBytes: number, maxValueBytes: number): number {
+  return Math.max(FRAME_BYTES_FLOOR, FRAME_HEADER_BYTES + KEY_REQUEST_FIXED_BYTES + maxKeyBytes + maxValueBytes);
+}
+
+/**
+ * The longest reply, the length field included: a quorumGet in which each replica holds another version of the
+ * longest value: header 28 + fixed 20 + per replica 20 + value or error. A batch reply must fit into it as well: the
+ * node answers `batch-too-large` for the items that would not, and the client asks for those one by one.
+ */
+export function maxReplyFrameBytes(maxValueBytes: number, replicas: number = REPLICAS_MAX): number {
+  const perReplica = 20 + Math.max(maxValueBytes, ERROR_BODY_BYTES_MAX);
+  return Math.max(FRAME_HEADER_BYTES + 20 + replicas * perReplica, FRAME_HEADER_BYTES + TOPOLOGY_BYTES_MAX);
+}
