@@ -1,7 +1,6 @@
 export * from './batch-reply.js';
 export * from './batch-request.js';
 export { BodyReader } from './body-reader.js';
-export { BodyReader } from './body-reader.js';
 export { copyBytes } from './copy-bytes.js';
 export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes } from './error-body.js';
 export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outcome } from './error-codes.js';
