@@ -1,0 +1,235 @@
+import type { ClientHandshakeOptions, ClientHandshakeResult } from '@memdb/protocol';
+import {
+  ClientHandshake,
+  FRAME_HEADER_BYTES,
+  FrameReader,
+  flushTo,
+  frameCounter,
+  OutgoingBuffer,
+  writeFrameHeader,
+} from '@memdb/protocol';
+import type { LamportClock } from '../model/lamport-clock.js';
+import { PEER_RETAINED_BYTES_MAX } from '../model/limits.js';
+import type { Turn } from '../model/turn.js';
+import type { Random } from '../ports/random.js';
+import type { Telemetry } from '../ports/telemetry.js';
+import type { Timer, Timers } from '../ports/timers.js';
+import type { Address, Connection, ConnectionHandler, Transport } from '../ports/transport.js';
+
+/** What a link is doing. Changed by `PeerLink.#become` only. */
+export type LinkState =
+  | { readonly kind: 'waiting'; readonly timer: Timer }
+  | { readonly kind: 'dialing' }
+  | { readonly kind: 'handshaking' }
+  | { readonly kind: 'up'; readonly peer: ClientHandshakeResult }
+  | { readonly kind: 'closed' };
+
+export interface PeerLinkEvents {
+  /** The peer proved its key; frames may be sent. */
+  onUp(link: PeerLink, peer: ClientHandshakeResult): void;
+  /** The connection ended; the link dials again by itself. Called only after `onUp`. */
+  onDown(link: PeerLink, reason: string): void;
+  /** A reply of the peer arrived; offsets as in `FrameReader`. */
+  onFrame(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void;
+}
+
+export interface PeerLinkContext {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly telemetry: Telemetry;
+  readonly turn: Turn;
+  readonly lamport: LamportClock;
+  /** The epoch this node is in, carried by every frame; 0 before founding. */
+  readonly epoch: () => number;
+  readonly maxFrameBytes: () => number;
+  readonly handshake: () => ClientHandshakeOptions;
+}
+
+/** First and last wait between two attempts to dial, in milliseconds; each wait is jittered to 50–100 %. */
+const REDIAL_MS_MIN = 50;
+const REDIAL_MS_MAX = 1000;
+/** A dial or handshake that takes longer is given up. */
+const ESTABLISH_TIMEOUT_MS = 3000;
+
+/** One authenticated outgoing connection to a peer, kept up for ever: it dials again whenever it ends. */
+export class PeerLink implements ConnectionHandler {
+  readonly out: OutgoingBuffer = new OutgoingBuffer();
+  /** When something last arrived, monotonic milliseconds. */
+  heardMs = 0;
+  /** Number of the member at the other end; 0 while it is only an address. */
+  readonly number: number;
+  #state: LinkState = { kind: 'closed' };
+  #address: () => Address;
+  #connection: Connection | undefined;
+  #reader: FrameReader | undefined;
+  #handshake: ClientHandshake | undefined;
+  #establishTimer: Timer | undefined;
+  #redialMs = REDIAL_MS_MIN;
+  #correlation = 0;
+  readonly #context: PeerLinkContext;
+  readonly #events: PeerLinkEvents;
+
+  constructor(number: number, address: () => Address, context: PeerLinkContext, events: PeerLinkEvents) {
+    this.number = number;
+    this.#address = address;
+    this.#context = context;
+    this.#events = events;
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  get isUp(): boolean {
+    return this.#state.kind === 'up';
+  }
+
+  get address(): Address {
+    return this.#address();
+  }
+
+  /** Starts to dial. */
+  open(): void {
+    if (this.#state.kind === 'closed') this.#dial();
+  }
+
+  /** Ends the link for good. */
+  close(): void {
+    const previous = this.#state;
+    this.#state = { kind: 'closed' };
+    if (previous.kind === 'waiting') this.#context.timers.stop(previous.timer);
+    this.#stopEstablishTimer();
+    this.#connection?.destroy();
+    if (previous.kind === 'up') this.#events.onDown(this, 'closed by this node');
+  }
+
+  /** Drops the connection (the peer sent nonsense, or stopped answering) and dials again. */
+  reset(reason: string): void {
+    if (this.#connection === undefined || this.#state.kind === 'closed') return;
+    this.#context.telemetry.log('warn', 'peer-link-reset', { peer: this.number, reason });
+    this.#connection.destroy();
+  }
+
+  /** A correlation id for a request whose reply is matched by the caller. */
+  nextCorrelation(): number {
+    this.#correlation = (this.#correlation + 1) >>> 0;
+    return this.#correlation;
+  }
+
+  /**
+   * Begins a frame of `bodyBytes` and returns the offset of its body in `out`, to be filled at once; it leaves at the
+   * end of the turn. Only while the link is up.
+   */
+  begin(opcode: number, flags: number, correlation: number, deadlineMs: number, bodyBytes: number): number {
+    const { turn, lamport, epoch } = this.#context;
+    const offset = this.out.reserve(FRAME_HEADER_BYTES + bodyBytes);
+    writeFrameHeader(
+      this.out.view,
+      offset,
+      bodyBytes,
+      opcode,
+      flags,
+      correlation,
+      deadlineMs,
+      lamport.current,
+      epoch(),
+    );
+    turn.wake();
+    return offset + FRAME_HEADER_BYTES;
+  }
+
+  /** End of turn: everything begun leaves in one write. */
+  flush(): void {
+    if (this.out.end === 0) return;
+    if (this.#connection === undefined || !this.isUp) {
+      this.out.clear();
+      return;
+    }
+    flushTo(this.out, this.#connection);
+    if (this.#connection.retainedBytes() > PEER_RETAINED_BYTES_MAX) this.reset('the peer stopped reading');
+  }
+
+  /** Bytes on their way that the kernel has not taken. */
+  get retainedBytes(): number {
+    return this.#connection?.retainedBytes() ?? 0;
+  }
+
+  onOpen(): void {
+    if (this.#state.kind !== 'dialing') return;
+    this.#state = { kind: 'handshaking' };
+    this.#handshake = new ClientHandshake(this.#context.handshake());
+    this.#reader = new FrameReader({
+      maxFrameBytes: this.#context.maxFrameBytes(),
+      onFrame: (bytes, view, start, end) => this.#onFrame(bytes, view, start, end),
+    });
+    this.#handshake.start(this.out);
+    this.#send();
+  }
+
+  onData(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    this.heardMs = this.#context.turn.nowMs;
+    try {
+      this.#reader?.push(bytes, view, start, end);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'ProtocolError') throw error;
+      this.reset(`the peer sent a malformed frame: ${error.message}`);
+    }
+  }
+
+  onClose(error?: Error): void {
+    this.#stopEstablishTimer();
+    this.#connection = undefined;
+    this.#reader = undefined;
+    this.out.clear();
+    const previous = this.#state;
+    if (previous.kind === 'closed') return;
+    const waitMs = this.#redialMs * (0.5 + this.#context.random.uint32() / 2 ** 33);
+    this.#redialMs = Math.min(this.#redialMs * 2, REDIAL_MS_MAX);
+    this.#state = { kind: 'waiting', timer: this.#context.timers.start(waitMs, () => this.#dial()) };
+    if (previous.kind === 'up') this.#events.onDown(this, error?.message ?? 'connection closed');
+  }
+
+  #dial(): void {
+    this.#state = { kind: 'dialing' };
+    this.#establishTimer = this.#context.timers.start(ESTABLISH_TIMEOUT_MS, () => this.#connection?.destroy());
+    this.#connection = this.#context.transport.connect(this.#address(), this);
+  }
+
+  #onFrame(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (this.#state.kind === 'up') {
+      this.#context.lamport.observe(frameCounter(view, start));
+      this.#events.onFrame(this, bytes, view, start, end);
+      return;
+    }
+    if (this.#state.kind !== 'handshaking' || this.#handshake === undefined) return;
+    const step = this.#handshake.onFrame(bytes, view, start, end, this.out);
+    this.#send();
+    if (step.kind === 'continue') return;
+    if (step.kind === 'failed') {
+      this.#context.telemetry.log('error', 'peer-handshake-failed', {
+        peer: this.number,
+        address: `${this.address.host}:${this.address.port}`,
+        message: step.error.message,
+      });
+      this.#redialMs = REDIAL_MS_MAX;
+      this.#connection?.destroy();
+      return;
+    }
+    this.#stopEstablishTimer();
+    this.#redialMs = REDIAL_MS_MIN;
+    this.#handshake = undefined;
+    this.#context.lamport.observe(frameCounter(view, start));
+    this.#state = { kind: 'up', peer: step.result };
+    this.#events.onUp(this, step.result);
+  }
+
+  #send(): void {
+    if (this.#connection !== undefined) flushTo(this.out, this.#connection);
+  }
+
+  #stopEstablishTimer(): void {
+    if (this.#establishTimer !== undefined) this.#context.timers.stop(this.#establishTimer);
+    this.#establishTimer = undefined;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Every bound on what a peer or client can make this node hold, with its arithmetic. Limits of the wire itself are in
+ * `protocol/src/limits.ts`; those that an operator sets are in the configuration.
+ */
+
+/** Bytes waiting for one peer before its link is reset: two stream windows and the replies beside them. */
+export const PEER_RETAINED_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** Bytes of log sent to a peer and not acknowledged: at 100 MB/s and 50 ms to a durable answer 5 MB are on the way. */
+export const STREAM_WINDOW_BYTES: number = 8 * 1024 * 1024;
+
+/** Bytes of log in one streamRun frame, one oversized record excepted: large enough to amortise, small enough to interleave. */
+export const STREAM_RUN_BYTES_MAX: number = 256 * 1024;
+
+/** streamRun frames sent and not acknowledged before small runs are held back to be merged. */
+export const STREAM_FRAMES_EAGER = 4;
+
+/** Refusals named in one streamAck: 20 bytes each, so 80 KiB. */
+export const STREAM_REFUSALS_MAX = 4096;
+
+/** Output waiting for a client before its requests are no longer read: replies to a full pipeline of small requests. */
+export const SESSION_OUTPUT_PAUSE_BYTES: number = 1024 * 1024;
+
+/**
+ * Output waiting for a client above which its reads are refused: one chunk of requests, read before the pause took
+ * hold, may ask for thousands of large values.
+ */
+export const SESSION_OUTPUT_MAX_BYTES: number = 32 * 1024 * 1024;
+
+/** A client that takes no output for this long while some is waiting is disconnected. */
+export const SESSION_STALL_MS = 30_000;
+
+/** A connection that has not proved a key within this time is closed. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/** Replies held until their record is durable, in bytes, for all connections: 64 in flight × 1 MiB. */
+export const HELD_REPLY_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** How often deadlines, hedges and stalled connections are looked at. */
+export const SWEEP_INTERVAL_MS = 20;
+
+/** A quorum read that waits longer than this asks the remaining owners too. */
+export const READ_HEDGE_MS = 60;

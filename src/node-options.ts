@@ -1,0 +1,45 @@
+import type { Address } from './ports/transport.js';
+import type { Durability } from './storage/store.js';
+
+/** What the node needs of the configuration; `MemDbConfig` has it all. */
+export interface NodeConfig {
+  readonly node: {
+    readonly listen: Address;
+    /** What peers and clients dial. */
+    readonly advertise: Address;
+    readonly http: Address | undefined;
+    readonly zone: string;
+    readonly host: string;
+    readonly weight: number;
+  };
+  readonly cluster: {
+    readonly name: string;
+    readonly seeds: readonly Address[];
+    readonly founders: number;
+    readonly replicationFactor: number;
+    readonly partitions: number;
+  };
+  readonly storage: {
+    readonly durability: Durability;
+    readonly syncIntervalMs: number;
+    readonly segmentBytes: number;
+    /** 0: no bound. */
+    readonly memoryBytesMax: number;
+  };
+  readonly limits: {
+    readonly keyBytesMax: number;
+    readonly valueBytesMax: number;
+    readonly connectionsMax: number;
+    readonly inflightMax: number;
+    readonly requestTimeoutMs: number;
+  };
+}
+
+export type KeyRoleName = 'client' | 'node' | 'admin';
+
+/** The shared keys; their owner may change them at any time. */
+export interface NodeKeys {
+  secret(role: KeyRoleName, id: string): Uint8Array | undefined;
+  /** The key with which this node introduces itself in a role. */
+  preferred(role: KeyRoleName): { readonly id: string; readonly secret: Uint8Array } | undefined;
+}

@@ -1,0 +1,203 @@
+import {
+  copyBytes,
+  Flag,
+  FRAME_HEADER_BYTES,
+  frameCorrelation,
+  frameFlags,
+  frameOpcode,
+  Opcode,
+} from '@memdb/protocol';
+import type { PeerLink } from '../membership/peer-link.js';
+import type { Turn } from '../model/turn.js';
+import type { Replies, ReplyError, ReplyTarget } from './replies.js';
+
+export interface ForwarderOptions {
+  readonly replies: Replies;
+  readonly turn: Turn;
+  readonly links: readonly (PeerLink | undefined)[];
+  readonly reachable: (member: number) => boolean;
+}
+
+interface Forwarded {
+  target: ReplyTarget | undefined;
+  /** Grows with each use of the slot, so that a late reply is told apart. */
+  use: number;
+  opcode: number;
+  correlation: number;
+  member: number;
+  deadlineMs: number;
+  owners: Uint16Array | undefined;
+  /** The request's body, kept for reads: they may be asked of another owner. */
+  body: Uint8Array | undefined;
+}
+
+/** Requests forwarded at once: a slot number is the low half of the correlation id. */
+const FORWARDED_MAX = 65_536;
+
+/**
+ * Passes requests for keys of which this node holds no replica on to an owner, and the answers back.
+ *
+ * A plain write that was sent is never sent again: a late first copy could shadow somebody else's newer write
+ * (mechanisms: Plain writes and reads, ×). Reads fail over freely.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #slots: Forwarded[] = [];
+  readonly #free: number[] = [];
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  get pending(): number {
+    return this.#slots.length - this.#free.length;
+  }
+
+  /** Forwards a request whose body is `bytes[bodyStart, end)` to the first owner that can be reached. */
+  forward(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    deadlineMs: number,
+    owners: Uint16Array,
+    bytes: Uint8Array,
+    bodyStart: number,
+    end: number,
+  ): void {
+    const member = this.#choose(owners, 0);
+    const slot = this.#free.pop() ?? this.#newSlot();
+    if (member === 0 || slot === -1) {
+      if (slot !== -1) this.#free.push(slot);
+      this.#options.replies.error(target, opcode, correlation, member === 0 ? NO_OWNER : TOO_MANY);
+      return;
+    }
+    const forwarded = this.#slots[slot];
+    forwarded.target = target;
+    forwarded.opcode = opcode;
+    forwarded.correlation = correlation;
+    forwarded.deadlineMs = deadlineMs;
+    forwarded.owners = owners;
+    forwarded.body = isRead(opcode) ? bytes.slice(bodyStart, end) : undefined;
+    this.#send(slot, forwarded, member, bytes, bodyStart, end - bodyStart);
+  }
+
+  /** A reply of an owner to a forwarded request. */
+  onReply(bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const correlation = frameCorrelation(view, start);
+    const forwarded = this.#slots[correlation & 0xffff];
+    if (forwarded?.target === undefined || forwarded.use !== correlation >>> 16) return;
+    if (frameOpcode(view, start) !== forwarded.opcode) return;
+    const { target } = forwarded;
+    const bodyBytes = end - start - FRAME_HEADER_BYTES;
+    const flags = frameFlags(view, start) & (Flag.absent | Flag.error);
+    this.#settle(correlation & 0xffff, forwarded);
+    if (target.closed) {
+      target.inflight--;
+      return;
+    }
+    const at = this.#options.replies.begin(target, forwarded.opcode, flags, forwarded.correlation, bodyBytes);
+    const { out } = target;
+    copyBytes(out.bytes, out.view, at, bytes, view, start + FRAME_HEADER_BYTES, bodyBytes);
+  }
+
+  /** The link to a member went down: reads go to another owner, writes have an unknown outcome. */
+  onLost(member: number): void {
+    for (const [slot, forwarded] of this.#slots.entries()) {
+      if (forwarded.target === undefined || forwarded.member !== member) continue;
+      const next = forwarded.owners === undefined ? 0 : this.#choose(forwarded.owners, member);
+      if (forwarded.body !== undefined && next !== 0) {
+        this.#send(slot, forwarded, next, forwarded.body, 0, forwarded.body.length);
+      } else this.#fail(slot, forwarded, isRead(forwarded.opcode) ? LOST_READ : LOST_WRITE);
+    }
+  }
+
+  sweep(nowMs: number): void {
+    for (const [slot, forwarded] of this.#slots.entries()) {
+      if (forwarded.target === undefined || forwarded.deadlineMs > nowMs) continue;
+      this.#fail(slot, forwarded, isRead(forwarded.opcode) ? TIMEOUT_READ : TIMEOUT_WRITE);
+    }
+  }
+
+  #newSlot(): number {
+    if (this.#slots.length === FORWARDED_MAX) return -1;
+    this.#slots.push({
+      target: undefined,
+      use: 0,
+      opcode: 0,
+      correlation: 0,
+      member: 0,
+      deadlineMs: 0,
+      owners: undefined,
+      body: undefined,
+    });
+    return this.#slots.length - 1;
+  }
+
+  #choose(owners: Uint16Array, except: number): number {
+    for (const member of owners) if (member !== except && this.#options.reachable(member)) return member;
+    return 0;
+  }
+
+  #send(slot: number, forwarded: Forwarded, member: number, bytes: Uint8Array, start: number, length: number): void {
+    const link = this.#options.links[member];
+    if (link?.isUp !== true) {
+      this.#fail(slot, forwarded, NO_OWNER);
+      return;
+    }
+    forwarded.use = (forwarded.use + 1) & 0xffff;
+    forwarded.member = member;
+    const remainingMs = Math.max(1, Math.ceil(forwarded.deadlineMs - this.#options.turn.nowMs));
+    const correlation = ((forwarded.use << 16) | slot) >>> 0;
+    const at = link.begin(forwarded.opcode, Flag.forwarded, correlation, remainingMs, length);
+    link.out.bytes.set(bytes.subarray(start, start + length), at);
+  }
+
+  #fail(slot: number, forwarded: Forwarded, error: ReplyError): void {
+    const { target, opcode, correlation } = forwarded;
+    this.#settle(slot, forwarded);
+    if (target !== undefined) this.#options.replies.error(target, opcode, correlation, error);
+  }
+
+  #settle(slot: number, forwarded: Forwarded): void {
+    forwarded.target = undefined;
+    forwarded.owners = undefined;
+    forwarded.body = undefined;
+    this.#free.push(slot);
+  }
+}
+
+function isRead(opcode: number): boolean {
+  return opcode === Opcode.get || opcode === Opcode.contains || opcode === Opcode.quorumGet;
+}
+
+const NO_OWNER: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message: 'no replica of this key can be reached from this node; start one, or ask another node',
+};
+const TOO_MANY: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: 'too many requests are being forwarded by this node; try again in a moment',
+};
+const LOST_READ: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message: 'the connection to the replica was lost and no other can be reached; try again',
+};
+const LOST_WRITE: ReplyError = {
+  code: 'connection-lost',
+  outcome: 'unknown',
+  message:
+    'the connection to the coordinating replica was lost; the write may have been applied: read the key to find out',
+};
+const TIMEOUT_READ: ReplyError = {
+  code: 'timeout',
+  outcome: 'not-applied',
+  message: 'the replica that was asked did not answer before the deadline; try again',
+};
+const TIMEOUT_WRITE: ReplyError = {
+  code: 'timeout',
+  outcome: 'unknown',
+  message: 'the coordinating replica did not answer before the deadline; the write may have been applied',
+};

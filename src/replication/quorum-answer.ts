@@ -1,0 +1,27 @@
+import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse, VersionKind } from '@memdb/protocol';
+import type { ReplicaSet } from '../topology/replica-sets.js';
+import type { ReadOperation } from './read-operation.js';
+
+/** What a `quorumGet` tells: the newest version, and for every owner what it answered, or that it did not. */
+export function quorumAnswer(operation: ReadOperation, set: ReplicaSet): QuorumGetReply {
+  const stamp = { counter: operation.counter, node: operation.node };
+  const answers = new Map(operation.answers?.map((answer) => [answer.node, answer]));
+  const responses = set.members.map((node): QuorumGetResponse => {
+    const answer = answers.get(node);
+    if (answer === undefined) return { node, kind: 'error', error: noAnswer(node) };
+    if (compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0) return { node, kind: 'same' };
+    const own = { counter: answer.counter, node: answer.stampNode };
+    if (answer.value === undefined) return { node, kind: 'absent', stamp: own };
+    return { node, kind: 'value', stamp: own, bytes: answer.value };
+  });
+  return {
+    agreed: responses.every((response) => response.kind === 'same' || response.kind === 'error'),
+    stamp,
+    value: operation.kind === VersionKind.value ? operation.value.bytes.slice(0, operation.value.length) : undefined,
+    responses,
+  };
+}
+
+function noAnswer(node: number): MemDbError {
+  return new MemDbError('unavailable', 'this replica did not answer in time', { outcome: 'not-applied', node });
+}

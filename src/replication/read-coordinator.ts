@@ -1,0 +1,448 @@
+import {
+  copyBytes,
+  Flag,
+  FRAME_HEADER_BYTES,
+  frameCorrelation,
+  frameFlags,
+  Opcode,
+  ProtocolError,
+  readCounter,
+  STAMP_BYTES,
+  VERSION_HEADER_BYTES,
+  VersionKind,
+  writeStamp,
+} from '@memdb/protocol';
+import type { PeerLink } from '../membership/peer-link.js';
+import { READ_HEDGE_MS } from '../model/limits.js';
+import { RecordKind } from '../model/record.js';
+import type { Turn } from '../model/turn.js';
+import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Store } from '../storage/store.js';
+import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
+import type { HeldReplies } from './held-replies.js';
+import { quorumAnswer } from './quorum-answer.js';
+import { bitCount, ReadOperation } from './read-operation.js';
+import type { Replica } from './replica.js';
+import { type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
+import { unavailable } from './write-coordinator.js';
+
+export interface ReadCoordinatorOptions {
+  readonly self: number;
+  readonly store: Store;
+  readonly sets: ReplicaSets;
+  readonly replies: Replies;
+  readonly held: HeldReplies;
+  readonly replica: Replica;
+  readonly turn: Turn;
+  readonly telemetry: Telemetry;
+  /** By member number. */
+  readonly links: readonly (PeerLink | undefined)[];
+  readonly reachable: (member: number) => boolean;
+}
+
+/** Quorum reads under way at once: a slot number is the low half of the correlation id sent to replicas. */
+const OPERATIONS_MAX = 65_536;
+
+/**
+ * Drives reads. A quorum read asks a majority, and writes the newest version back to a majority before it answers, so
+ * that reads never go back (mechanisms: Plain writes and reads).
+ *
+ * Invariant: what is answered at quorum is durable on a majority of the owners, or something newer is.
+ */
+export class ReadCoordinator {
+  readonly #options: ReadCoordinatorOptions;
+  readonly #operations: ReadOperation[] = [];
+  readonly #free: ReadOperation[] = [];
+  /** Own answers that wait for the log: LSN, operation and its use; LSNs ascend. */
+  readonly #ownLsns: number[] = [];
+  readonly #ownOperations: ReadOperation[] = [];
+  readonly #ownUses: number[] = [];
+  readonly #writeBacks: Counter;
+  readonly #hedges: Counter;
+  #active = 0;
+
+  constructor(options: ReadCoordinatorOptions) {
+    this.#options = options;
+    const { telemetry } = options;
+    this.#writeBacks = telemetry.counter('reads_written_back_total', 'Versions written to stale replicas by a read.');
+    this.#hedges = telemetry.counter(
+      'reads_hedged_total',
+      'Quorum reads that asked more replicas for want of an answer.',
+    );
+  }
+
+  /** Quorum reads that are not answered yet. */
+  get pending(): number {
+    return this.#active;
+  }
+
+  /** `get` or `contains` from this replica alone; the key is `bytes[keyStart, +keyLength)`. Hot. */
+  readLocal(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    hash: number,
+    bytes: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+  ): void {
+    const { store, replies, held } = this.#options;
+    if (!store.lookup(hash, bytes, view, keyStart, keyLength)) {
+      replies.stamp(target, opcode, Flag.absent, correlation, 0, 0);
+      return;
+    }
+    const { found } = store;
+    const absent = found.kind === RecordKind.tombstone;
+    const valueLength = absent || opcode === Opcode.contains ? 0 : found.valueLength;
+    const flags = absent ? Flag.absent : 0;
+    if (valueLength !== 0 && target.saturated) {
+      replies.error(target, opcode, correlation, TARGET_SATURATED);
+      return;
+    }
+    const { durable } = found;
+    const at = durable
+      ? replies.begin(target, opcode, flags, correlation, STAMP_BYTES + valueLength)
+      : held.begin(store.lastLsn, target, opcode, flags, correlation, STAMP_BYTES + valueLength);
+    const out = durable ? target.out : held.out;
+    writeStamp(out.view, at, found.counter, found.node);
+    copyBytes(out.bytes, out.view, at + STAMP_BYTES, found.bytes, found.view, found.valueStart, valueLength);
+  }
+
+  /**
+   * A read that needs the answers of `needed` owners, this node among them. `quorumGet` asks all owners at once and
+   * names each one's answer.
+   */
+  read(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    needed: number,
+    deadlineMs: number,
+    set: ReplicaSet,
+    hash: number,
+    bytes: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+  ): void {
+    const { replies, store, sets, self } = this.#options;
+    const reachable = set.members.reduce((sum, member) => sum + (this.#options.reachable(member) ? 1 : 0), 0);
+    if (reachable < needed) {
+      replies.error(target, opcode, correlation, unavailable(reachable, needed, set));
+      return;
+    }
+    const operation = this.#acquire();
+    if (operation === undefined) {
+      replies.error(target, opcode, correlation, TOO_MANY_READS);
+      return;
+    }
+    operation.begin(target, opcode, correlation, needed, set);
+    if (opcode === Opcode.quorumGet) operation.answers = [];
+    operation.startedMs = this.#options.turn.nowMs;
+    operation.deadlineMs = deadlineMs;
+    operation.hash = hash;
+    operation.key.set(bytes, keyStart, keyLength);
+    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    const durable = !has || store.found.durable;
+    operation.asked |= 1 << set.selfIndex;
+    if (has && durable && operation.answers === undefined) {
+      operation.localCounter = store.found.counter;
+      operation.localNode = store.found.node;
+    }
+    // The replicas are asked before the own vote: a vote may complete the read, and would free the slot.
+    let wanted = operation.answers === undefined ? needed - 1 : set.members.length;
+    const preference = sets.preferenceOfHash(hash);
+    for (let index = 0; index < preference.length && wanted > 0; index++) {
+      const member = preference[index];
+      if (member === self || !this.#options.reachable(member)) continue;
+      if (this.#ask(operation, set.members.indexOf(member))) wanted--;
+    }
+    if (durable) this.#voteSelf(operation);
+    else this.#awaitOwn(operation);
+  }
+
+  /** A readVersion reply. */
+  onVersion(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const operation = this.#operationOf(frameCorrelation(view, start));
+    if (operation?.set === undefined) return;
+    const member = operation.set.members.indexOf(link.number);
+    if (member === -1 || (operation.answered & (1 << member)) !== 0) return;
+    if ((frameFlags(view, start) & Flag.error) !== 0) {
+      this.#failMember(operation, member);
+      return;
+    }
+    const body = start + FRAME_HEADER_BYTES;
+    if (end - body < VERSION_HEADER_BYTES) throw new ProtocolError('bad-request', start, 'version reply is cut');
+    const kind = view.getUint8(body);
+    const counter = readCounter(view, body + 4);
+    const node = view.getUint16(body + 12, true);
+    if (kind === VersionKind.same) {
+      // The own version was durable and voted for before the question left, so it is one of those known.
+      operation.answered |= 1 << member;
+      if (operation.counter === counter && operation.node === node) operation.holders |= 1 << member;
+    } else {
+      const valueStart = body + VERSION_HEADER_BYTES;
+      operation.vote(member, kind, counter, node, bytes, valueStart, end - valueStart);
+    }
+    this.#advance(operation);
+  }
+
+  /** A repair reply: the replica holds the version, or a newer one, durably. */
+  onRepaired(link: PeerLink, view: DataView, start: number): void {
+    const operation = this.#operationOf(frameCorrelation(view, start));
+    if (operation?.set === undefined || operation.phase !== 'write-back') return;
+    const member = operation.set.members.indexOf(link.number);
+    if (member === -1) return;
+    if ((frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member);
+    else {
+      operation.holders |= 1 << member;
+      this.#advance(operation);
+    }
+  }
+
+  /** The own log is durable up to `lsn`. */
+  onDurable(lsn: number): void {
+    let count = 0;
+    while (count < this.#ownLsns.length && this.#ownLsns[count] <= lsn) count++;
+    if (count === 0) return;
+    this.#ownLsns.splice(0, count);
+    const operations = this.#ownOperations.splice(0, count);
+    const uses = this.#ownUses.splice(0, count);
+    for (const [index, operation] of operations.entries()) {
+      if (operation.use !== uses[index] || operation.set === undefined) continue;
+      if (operation.phase === 'gather') this.#voteSelf(operation);
+      else if (operation.phase === 'write-back') {
+        operation.holders |= 1 << operation.set.selfIndex;
+        this.#advance(operation);
+      }
+    }
+  }
+
+  /** A link went down, or its peer became suspect: whoever waits for it asks somebody else. */
+  onLost(member: number): void {
+    for (const operation of this.#operations) {
+      if (operation.set === undefined) continue;
+      const index = operation.set.members.indexOf(member);
+      if (index === -1 || (operation.asked & (1 << index)) === 0) continue;
+      const bit = 1 << index;
+      const waits = operation.phase === 'gather' ? (operation.answered & bit) === 0 : (operation.holders & bit) === 0;
+      if (waits) this.#failMember(operation, index);
+    }
+  }
+
+  /** Answers reads past their deadline, and asks more replicas for those that wait long. */
+  sweep(nowMs: number): void {
+    for (const operation of this.#operations) {
+      if (operation.set === undefined) continue;
+      if (operation.deadlineMs <= nowMs) this.#fail(operation, READ_TIMEOUT);
+      else if (nowMs - operation.startedMs > READ_HEDGE_MS) this.#askMore(operation);
+    }
+  }
+
+  #acquire(): ReadOperation | undefined {
+    let operation = this.#free.pop();
+    if (operation === undefined) {
+      if (this.#operations.length === OPERATIONS_MAX) return undefined;
+      operation = new ReadOperation(this.#operations.length);
+      this.#operations.push(operation);
+    }
+    this.#active++;
+    return operation;
+  }
+
+  #release(operation: ReadOperation): void {
+    operation.release();
+    this.#free.push(operation);
+    this.#active--;
+  }
+
+  #operationOf(correlation: number): ReadOperation | undefined {
+    const operation = this.#operations[correlation & 0xffff];
+    return operation !== undefined && operation.use === correlation >>> 16 ? operation : undefined;
+  }
+
+  #correlationOf(operation: ReadOperation): number {
+    return ((operation.use << 16) | operation.slot) >>> 0;
+  }
+
+  #ask(operation: ReadOperation, member: number): boolean {
+    const { set, key } = operation;
+    const link = set === undefined ? undefined : this.#options.links[set.members[member]];
+    if (link?.isUp !== true) return false;
+    operation.asked |= 1 << member;
+    const remainingMs = Math.max(1, Math.ceil(operation.deadlineMs - this.#options.turn.nowMs));
+    const bodyBytes = VERSION_HEADER_BYTES + key.length;
+    const at = link.begin(Opcode.readVersion, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
+    const { out } = link;
+    out.view.setUint32(at, key.length << 16, true);
+    writeStamp(out.view, at + 4, operation.localCounter, operation.localNode);
+    copyBytes(out.bytes, out.view, at + VERSION_HEADER_BYTES, key.bytes, key.view, 0, key.length);
+    return true;
+  }
+
+  /** The own version, as it stands now; it is durable. */
+  #voteSelf(operation: ReadOperation): void {
+    const { store } = this.#options;
+    const { key, set } = operation;
+    if (set === undefined) return;
+    const has = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
+    const { found } = store;
+    if (!has) operation.vote(set.selfIndex, VersionKind.never, 0, 0, key.bytes, 0, 0);
+    else if (!found.durable) {
+      // Overwritten while it waited: the version that stands there now must be durable before it is spoken of.
+      this.#awaitOwn(operation);
+      return;
+    } else {
+      const value = found.kind === RecordKind.value;
+      const kind = value ? VersionKind.value : VersionKind.tombstone;
+      const length = value ? found.valueLength : 0;
+      operation.vote(set.selfIndex, kind, found.counter, found.node, found.bytes, found.valueStart, length);
+    }
+    this.#advance(operation);
+  }
+
+  #awaitOwn(operation: ReadOperation): void {
+    this.#ownLsns.push(this.#options.store.lastLsn);
+    this.#ownOperations.push(operation);
+    this.#ownUses.push(operation.use);
+  }
+
+  #advance(operation: ReadOperation): void {
+    if (operation.phase === 'gather') {
+      if (bitCount(operation.answered) < operation.needed) return;
+      if (operation.answers !== undefined && this.#awaitsMore(operation)) return;
+      operation.phase = 'write-back';
+      if (bitCount(operation.holders) < operation.needed) this.#writeBack(operation, operation.answered);
+    }
+    if (operation.phase === 'write-back' && bitCount(operation.holders) >= operation.needed) this.#finish(operation);
+  }
+
+  /** quorumGet with fewer replies than owners still hears those that answer at once. */
+  #awaitsMore(operation: ReadOperation): boolean {
+    const waiting = operation.asked & ~operation.answered & ~operation.failed;
+    return waiting !== 0 && this.#options.turn.nowMs - operation.startedMs <= READ_HEDGE_MS;
+  }
+
+  /** Sends the newest version to the given replicas that do not hold it. */
+  #writeBack(operation: ReadOperation, members: number): void {
+    const { set, key, value } = operation;
+    if (set === undefined) return;
+    this.#writeBacks.value++;
+    for (let member = 0; member < set.members.length; member++) {
+      const bit = 1 << member;
+      if ((members & bit) === 0 || (operation.holders & bit) !== 0 || (operation.repairing & bit) !== 0) continue;
+      operation.repairing |= bit;
+      if (member === set.selfIndex) this.#storeHere(operation);
+      else {
+        const link = this.#options.links[set.members[member]];
+        if (link?.isUp !== true) continue;
+        operation.asked |= bit;
+        const remainingMs = Math.max(1, Math.ceil(operation.deadlineMs - this.#options.turn.nowMs));
+        const bodyBytes = VERSION_HEADER_BYTES + key.length + value.length;
+        const at = link.begin(Opcode.repair, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
+        const { out } = link;
+        const keyAt = at + VERSION_HEADER_BYTES;
+        out.view.setUint32(at, recordKindOf(operation.kind) | (key.length << 16), true);
+        writeStamp(out.view, at + 4, operation.counter, operation.node);
+        copyBytes(out.bytes, out.view, keyAt, key.bytes, key.view, 0, key.length);
+        copyBytes(out.bytes, out.view, keyAt + key.length, value.bytes, value.view, 0, value.length);
+      }
+    }
+  }
+
+  #storeHere(operation: ReadOperation): void {
+    const { replica, store, turn } = this.#options;
+    const { key, value, set } = operation;
+    if (set === undefined) return;
+    const record = new Uint8Array(key.length + value.length);
+    record.set(key.bytes.subarray(0, key.length));
+    record.set(value.bytes.subarray(0, value.length), key.length);
+    const stored = replica.store(
+      recordKindOf(operation.kind),
+      operation.counter,
+      operation.node,
+      record,
+      new DataView(record.buffer),
+      0,
+      key.length,
+      key.length,
+      value.length,
+    );
+    if (!stored) operation.failed |= 1 << set.selfIndex;
+    else if (store.lastLsn <= store.durableLsn) operation.holders |= 1 << set.selfIndex;
+    else {
+      this.#awaitOwn(operation);
+      turn.wake();
+    }
+  }
+
+  #askMore(operation: ReadOperation): void {
+    const { set } = operation;
+    if (set === undefined) return;
+    if (operation.phase === 'write-back') {
+      this.#writeBack(operation, (1 << set.members.length) - 1);
+      return;
+    }
+    let asked = false;
+    for (let member = 0; member < set.members.length; member++) {
+      if ((operation.asked & (1 << member)) === 0) asked = this.#ask(operation, member) || asked;
+    }
+    if (asked) this.#hedges.value++;
+    this.#advance(operation);
+  }
+
+  #failMember(operation: ReadOperation, member: number): void {
+    operation.failed |= 1 << member;
+    const { set } = operation;
+    if (set === undefined) return;
+    this.#askMore(operation);
+    if (operation.set !== set) return;
+    const done = operation.phase === 'gather' ? operation.answered : operation.holders;
+    const possible = set.members.length - bitCount(operation.failed & ~done);
+    if (possible < operation.needed) this.#fail(operation, READ_UNAVAILABLE);
+  }
+
+  #fail(operation: ReadOperation, error: ReplyError): void {
+    const { target, opcode, correlation } = operation;
+    this.#release(operation);
+    if (target !== undefined) this.#options.replies.error(target, opcode, correlation, error);
+  }
+
+  #finish(operation: ReadOperation): void {
+    const { target, opcode, correlation, counter, node, value, set } = operation;
+    if (target === undefined || set === undefined) return;
+    const { replies } = this.#options;
+    const absent = operation.kind !== VersionKind.value;
+    if (operation.answers !== undefined) {
+      // Whoever answered with something older is brought up to date behind the answer.
+      this.#writeBack(operation, operation.answered);
+      replies.quorumGet(target, correlation, quorumAnswer(operation, set));
+    } else if (absent) replies.stamp(target, opcode, Flag.absent, correlation, counter, node);
+    else if (opcode === Opcode.contains) replies.stamp(target, opcode, 0, correlation, counter, node);
+    else replies.value(target, opcode, correlation, counter, node, value.bytes, value.view, 0, value.length);
+    this.#release(operation);
+  }
+}
+
+function recordKindOf(versionKind: number): number {
+  return versionKind === VersionKind.value ? RecordKind.value : RecordKind.tombstone;
+}
+
+const TOO_MANY_READS: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: 'too many quorum reads are under way on this node; try again in a moment',
+};
+
+const READ_TIMEOUT: ReplyError = {
+  code: 'timeout',
+  outcome: 'not-applied',
+  message: 'not enough replicas answered before the deadline; try again, or raise the timeout',
+};
+
+const READ_UNAVAILABLE: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message: 'too few replicas of this key answered; try again, or read with consistency "one"',
+};

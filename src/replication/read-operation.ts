@@ -1,0 +1,144 @@
+import { compareStamps, VersionKind } from '@memdb/protocol';
+import type { ReplicaSet } from '../topology/replica-sets.js';
+import type { ReplyTarget } from './replies.js';
+
+/** What a read is waiting for. */
+export type ReadPhase = 'free' | 'gather' | 'write-back';
+
+/** One replica's answer, kept for `quorumGet` only. */
+export interface ReplicaAnswer {
+  readonly node: number;
+  readonly kind: number;
+  readonly counter: number;
+  readonly stampNode: number;
+  readonly value: Uint8Array | undefined;
+}
+
+/** A buffer that keeps its memory between operations unless one was large. */
+class Scratch {
+  bytes: Uint8Array = new Uint8Array(64);
+  view: DataView = new DataView(this.bytes.buffer);
+  length = 0;
+
+  set(from: Uint8Array, start: number, length: number): void {
+    if (length > this.bytes.length) {
+      this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 2));
+      this.view = new DataView(this.bytes.buffer);
+    }
+    this.bytes.set(from.subarray(start, start + length));
+    this.length = length;
+  }
+
+  release(): void {
+    this.length = 0;
+    if (this.bytes.length <= SCRATCH_KEPT_BYTES) return;
+    this.bytes = new Uint8Array(64);
+    this.view = new DataView(this.bytes.buffer);
+  }
+}
+
+/** A scratch buffer larger than this is given back: 65,536 slots × 4 KiB is the most that idle slots hold. */
+const SCRATCH_KEPT_BYTES = 4096;
+
+/**
+ * The state of one quorum read. Slots are reused: nothing is allocated per read. Replicas are named by their position
+ * in the replica set, sets of them by bits.
+ */
+export class ReadOperation {
+  readonly slot: number;
+  /** Grows with each use of the slot, so that a late answer to an earlier read is told apart. */
+  use = 0;
+  phase: ReadPhase = 'free';
+  target: ReplyTarget | undefined;
+  set: ReplicaSet | undefined;
+  opcode = 0;
+  correlation = 0;
+  needed = 0;
+  startedMs = 0;
+  deadlineMs = 0;
+  hash = 0;
+  asked = 0;
+  answered = 0;
+  failed = 0;
+  /** Replicas that hold the newest version seen so far. */
+  holders = 0;
+  repairing = 0;
+  counter = 0;
+  node = 0;
+  kind: number = VersionKind.never;
+  /** The version that the coordinator itself held when it asked. */
+  localCounter = 0;
+  localNode = 0;
+  readonly key: Scratch = new Scratch();
+  readonly value: Scratch = new Scratch();
+  answers: ReplicaAnswer[] | undefined;
+
+  constructor(slot: number) {
+    this.slot = slot;
+  }
+
+  begin(target: ReplyTarget, opcode: number, correlation: number, needed: number, set: ReplicaSet): void {
+    this.use = (this.use + 1) & 0xffff;
+    this.phase = 'gather';
+    this.target = target;
+    this.opcode = opcode;
+    this.correlation = correlation;
+    this.needed = needed;
+    this.set = set;
+    this.asked = 0;
+    this.answered = 0;
+    this.failed = 0;
+    this.holders = 0;
+    this.repairing = 0;
+    this.counter = 0;
+    this.node = 0;
+    this.kind = VersionKind.never;
+    this.localCounter = 0;
+    this.localNode = 0;
+    this.answers = undefined;
+  }
+
+  /** A replica's version. `kind` is value, tombstone or never; the newest one seen is kept. */
+  vote(
+    member: number,
+    kind: number,
+    counter: number,
+    node: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): void {
+    const bit = 1 << member;
+    this.answered |= bit;
+    const order = compareStamps(counter, node, this.counter, this.node);
+    if (order > 0) {
+      this.counter = counter;
+      this.node = node;
+      this.kind = kind;
+      this.holders = bit;
+      this.value.set(bytes, start, length);
+    } else if (order === 0) this.holders |= bit;
+    this.answers?.push({
+      node: this.set?.members[member] ?? 0,
+      kind,
+      counter,
+      stampNode: node,
+      value: kind === VersionKind.value ? bytes.slice(start, start + length) : undefined,
+    });
+  }
+
+  release(): void {
+    this.phase = 'free';
+    this.target = undefined;
+    this.set = undefined;
+    this.answers = undefined;
+    this.key.release();
+    this.value.release();
+  }
+}
+
+export function bitCount(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}

@@ -1,0 +1,135 @@
+import {
+  compareStamps,
+  copyBytes,
+  FRAME_HEADER_BYTES,
+  frameCorrelation,
+  keyHash,
+  Opcode,
+  ProtocolError,
+  readCounter,
+  VERSION_HEADER_BYTES,
+  VersionKind,
+  writeStamp,
+} from '@memdb/protocol';
+import { RECORD_HEADER_BYTES, RecordKind } from '../model/record.js';
+import type { Store } from '../storage/store.js';
+import type { HeldReplies } from './held-replies.js';
+import type { Replies, ReplyTarget } from './replies.js';
+
+/** Answers what coordinators ask of this node as one replica: its version of a key, and to take a newer one. */
+export class Replica {
+  readonly #store: Store;
+  readonly #replies: Replies;
+  readonly #held: HeldReplies;
+  readonly #hashSeed: number;
+
+  constructor(store: Store, replies: Replies, held: HeldReplies, hashSeed: number) {
+    this.#hashSeed = hashSeed;
+    this.#store = store;
+    this.#replies = replies;
+    this.#held = held;
+  }
+
+  /** readVersion: this replica's version, or that it is the one the asker holds. Hot. */
+  readVersion(target: ReplyTarget, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const body = start + FRAME_HEADER_BYTES;
+    const keyLength = checkedKeyLength(view, body, end, true);
+    const keyStart = body + VERSION_HEADER_BYTES;
+    const store = this.#store;
+    const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
+    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    const { found } = store;
+    let kind: number = VersionKind.never;
+    let valueLength = 0;
+    if (has) {
+      const asked = compareStamps(
+        found.counter,
+        found.node,
+        readCounter(view, body + 4),
+        view.getUint16(body + 12, true),
+      );
+      if (asked === 0) kind = VersionKind.same;
+      else if (found.kind === RecordKind.tombstone) kind = VersionKind.tombstone;
+      else {
+        kind = VersionKind.value;
+        valueLength = found.valueLength;
+      }
+    }
+    const correlation = frameCorrelation(view, start);
+    const bodyBytes = VERSION_HEADER_BYTES + valueLength;
+    const durable = !has || found.durable;
+    const at = durable
+      ? this.#replies.begin(target, Opcode.readVersion, 0, correlation, bodyBytes)
+      : this.#held.begin(store.lastLsn, target, Opcode.readVersion, 0, correlation, bodyBytes);
+    const out = durable ? target.out : this.#held.out;
+    out.view.setUint32(at, kind, true);
+    writeStamp(out.view, at + 4, has ? found.counter : 0, has ? found.node : 0);
+    if (valueLength > 0)
+      copyBytes(out.bytes, out.view, at + VERSION_HEADER_BYTES, found.bytes, found.view, found.valueStart, valueLength);
+  }
+
+  /** repair: stores a version unless one at least as new is held; answered once that one is durable. */
+  repair(target: ReplyTarget, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const body = start + FRAME_HEADER_BYTES;
+    const keyLength = checkedKeyLength(view, body, end, false);
+    const kind = view.getUint8(body);
+    if (kind !== RecordKind.value && kind !== RecordKind.tombstone) {
+      throw new ProtocolError('bad-request', body, `repair of record kind ${kind}`);
+    }
+    const keyStart = body + VERSION_HEADER_BYTES;
+    const correlation = frameCorrelation(view, start);
+    const stored = this.store(
+      kind,
+      readCounter(view, body + 4),
+      view.getUint16(body + 12, true),
+      bytes,
+      view,
+      keyStart,
+      keyLength,
+      keyStart + keyLength,
+      end - keyStart - keyLength,
+    );
+    if (!stored) {
+      this.#replies.error(target, Opcode.repair, correlation, {
+        code: 'overloaded',
+        outcome: 'not-applied',
+        message: 'no room in the log of this node',
+      });
+    } else if (this.#store.lastLsn <= this.#store.durableLsn) {
+      this.#replies.begin(target, Opcode.repair, 0, correlation, 0);
+    } else this.#held.begin(this.#store.lastLsn, target, Opcode.repair, 0, correlation, 0);
+  }
+
+  /** Keeps a version unless one at least as new is held. False when there is no room for it. */
+  store(
+    kind: number,
+    counter: number,
+    node: number,
+    bytes: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+    valueStart: number,
+    valueLength: number,
+  ): boolean {
+    const store = this.#store;
+    const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
+    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    if (has && compareStamps(store.found.counter, store.found.node, counter, node) >= 0) return true;
+    // Repair passes the memory limit, as a tombstone does: it only restores what was acknowledged.
+    const room = store.room(RECORD_HEADER_BYTES + keyLength + valueLength, RecordKind.tombstone);
+    if (room !== 'ok') return false;
+    store.append(kind, counter, node, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
+    return true;
+  }
+}
+
+function checkedKeyLength(view: DataView, body: number, end: number, exact: boolean): number {
+  if (end - body < VERSION_HEADER_BYTES) throw new ProtocolError('bad-request', body, 'version frame is cut');
+  const keyLength = view.getUint16(body + 2, true);
+  const rest = end - body - VERSION_HEADER_BYTES;
+  if (exact ? rest !== keyLength : rest < keyLength) {
+    throw new ProtocolError('bad-request', body, `key of ${keyLength} bytes in a frame with ${rest}`);
+  }
+  return keyLength;
+}

@@ -1,0 +1,177 @@
+import type { WireTopology } from '@memdb/protocol';
+import { Flag, frameCorrelation, frameFlags, frameOpcode, keyHash, Opcode } from '@memdb/protocol';
+import type { PeerLink } from '../membership/peer-link.js';
+import type { LamportClock } from '../model/lamport-clock.js';
+import { SWEEP_INTERVAL_MS } from '../model/limits.js';
+import { RecordKind } from '../model/record.js';
+import type { Turn } from '../model/turn.js';
+import type { Telemetry } from '../ports/telemetry.js';
+import type { Timer, Timers } from '../ports/timers.js';
+import type { LogCursor } from '../storage/log-cursor.js';
+import type { Store } from '../storage/store.js';
+import { ReplicaSets } from '../topology/replica-sets.js';
+import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
+import { Forwarder } from './forwarder.js';
+import type { HeldReplies } from './held-replies.js';
+import { PeerStream } from './peer-stream.js';
+import { ReadCoordinator } from './read-coordinator.js';
+import type { Replica } from './replica.js';
+import type { Replies } from './replies.js';
+import { WriteCoordinator } from './write-coordinator.js';
+
+export interface ReplicationOptions {
+  readonly self: number;
+  readonly topology: WireTopology;
+  readonly store: Store;
+  readonly lamport: LamportClock;
+  readonly replies: Replies;
+  readonly held: HeldReplies;
+  readonly replica: Replica;
+  readonly turn: Turn;
+  readonly timers: Timers;
+  readonly telemetry: Telemetry;
+  /** By member number. */
+  readonly links: readonly (PeerLink | undefined)[];
+  readonly reachable: (member: number) => boolean;
+}
+
+/** The coordinator of one node in one epoch: writes, reads, forwarding, and a stream to every other member. */
+export class Replication {
+  readonly sets: ReplicaSets;
+  readonly hashSeed: number;
+  readonly writes: WriteCoordinator;
+  readonly reads: ReadCoordinator;
+  readonly forwarder: Forwarder;
+  /** By member number. */
+  readonly streams: (PeerStream | undefined)[] = [];
+  readonly #options: ReplicationOptions;
+  readonly #cursors: Cursors;
+  #sweepTimer: Timer | undefined;
+  #cursorTimer: Timer | undefined;
+
+  constructor(options: ReplicationOptions) {
+    this.#options = options;
+    const { topology, self, store, timers } = options;
+    this.hashSeed = topology.hashSeed;
+    this.sets = new ReplicaSets(topology, self);
+    this.#cursors = new Cursors(store);
+    for (const { number } of topology.nodes) {
+      if (number === self) continue;
+      this.streams[number] = new PeerStream(number, {
+        store,
+        timers,
+        cursor: this.#cursors.of(number),
+        concerns: (bytes, view, cursor) => this.#concerns(number, bytes, view, cursor),
+        onRefused: (peer, lsn, counter) => this.writes.onRefused(peer, lsn, counter),
+        onProgress: () => this.writes.release(),
+      });
+    }
+    this.writes = new WriteCoordinator({
+      ...options,
+      sets: this.sets,
+      hashSeed: this.hashSeed,
+      streams: this.streams,
+    });
+    this.reads = new ReadCoordinator({ ...options, sets: this.sets });
+    this.forwarder = new Forwarder(options);
+    this.#sweep();
+    this.#saveCursors();
+  }
+
+  /** Requests of clients that are not answered yet. */
+  get pending(): number {
+    return this.writes.pending + this.reads.pending + this.forwarder.pending;
+  }
+
+  stop(): void {
+    const { timers } = this.#options;
+    if (this.#sweepTimer !== undefined) timers.stop(this.#sweepTimer);
+    if (this.#cursorTimer !== undefined) timers.stop(this.#cursorTimer);
+    for (const stream of this.streams) stream?.close();
+  }
+
+  onUp(link: PeerLink): void {
+    this.streams[link.number]?.open(link);
+  }
+
+  onDown(link: PeerLink): void {
+    this.streams[link.number]?.close();
+  }
+
+  /** A member became reachable or suspect. */
+  onLiveness(member: number, reachable: boolean): void {
+    this.writes.onLiveness();
+    if (reachable) return;
+    this.reads.onLost(member);
+    // A suspect may still answer what it was sent: forwarded writes wait for it while its connection stands.
+    if (this.#options.links[member]?.isUp !== true) this.forwarder.onLost(member);
+  }
+
+  /** The own log is durable up to `lsn`. */
+  onDurable(lsn: number): void {
+    this.writes.release();
+    this.reads.onDurable(lsn);
+  }
+
+  /** A reply on a peer link. True when it belonged to replication. */
+  onReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    switch (frameOpcode(view, start)) {
+      case Opcode.streamAck:
+        this.streams[link.number]?.onAcknowledged(view, start, end);
+        return true;
+      case Opcode.streamRun:
+        if ((frameFlags(view, start) & Flag.error) !== 0) {
+          this.streams[link.number]?.onStreamRefused(frameCorrelation(view, start));
+        }
+        return true;
+      case Opcode.readVersion:
+        this.reads.onVersion(link, bytes, view, start, end);
+        return true;
+      case Opcode.repair:
+        this.reads.onRepaired(link, view, start);
+        return true;
+      case Opcode.get:
+      case Opcode.contains:
+      case Opcode.quorumGet:
+      case Opcode.set:
+      case Opcode.delete:
+        this.forwarder.onReply(bytes, view, start, end);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** End of turn: the records of this turn leave for the peers. */
+  flush(): void {
+    for (const stream of this.streams) stream?.flush();
+  }
+
+  /** Saves the cursors now; part of an orderly stop. */
+  saveCursors(): void {
+    this.#cursors.save(this.streams);
+  }
+
+  /** Whether a record in the log is one that this node coordinated for a peer. */
+  #concerns(peer: number, bytes: Uint8Array, view: DataView, cursor: LogCursor): boolean {
+    if (cursor.kind !== RecordKind.value && cursor.kind !== RecordKind.tombstone) return false;
+    if (cursor.node !== this.#options.self) return false;
+    const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
+    return this.sets.ofHash(hash).members.includes(peer);
+  }
+
+  readonly #sweep = (): void => {
+    const { turn, timers } = this.#options;
+    const { nowMs } = turn;
+    this.writes.expire(nowMs);
+    this.reads.sweep(nowMs);
+    this.forwarder.sweep(nowMs);
+    this.#sweepTimer = timers.start(SWEEP_INTERVAL_MS, this.#sweep);
+  };
+
+  readonly #saveCursors = (): void => {
+    this.#cursors.save(this.streams);
+    this.#options.turn.wake();
+    this.#cursorTimer = this.#options.timers.start(CURSOR_SAVE_INTERVAL_MS, this.#saveCursors);
+  };
+}

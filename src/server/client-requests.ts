@@ -1,0 +1,313 @@
+import type { WireTopology } from '@memdb/protocol';
+import {
+  BATCH_ITEMS_MAX,
+  Consistency,
+  encodeTopology,
+  Flag,
+  FRAME_HEADER_BYTES,
+  frameCorrelation,
+  frameCounter,
+  frameDeadlineMs,
+  frameFlags,
+  frameOpcode,
+  keyHash,
+  Opcode,
+  ProtocolError,
+} from '@memdb/protocol';
+import type { LamportClock } from '../model/lamport-clock.js';
+import type { Turn } from '../model/turn.js';
+import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Replication } from '../replication/replication.js';
+import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
+import { neededOwners } from '../replication/write-coordinator.js';
+import { Batch } from './batch.js';
+
+export interface RequestLimits {
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+  readonly inflightMax: number;
+  readonly requestTimeoutMs: number;
+}
+
+export interface ClientRequestsOptions {
+  readonly replies: Replies;
+  readonly lamport: LamportClock;
+  readonly turn: Turn;
+  readonly telemetry: Telemetry;
+  /** Undefined until the cluster is founded. */
+  readonly replication: () => Replication | undefined;
+  readonly topology: () => WireTopology | undefined;
+  readonly limits: () => RequestLimits;
+  /** Why nothing is accepted any more; undefined while the node serves. */
+  readonly closing: () => ReplyError | undefined;
+  readonly status: () => object;
+}
+
+/** Fixed bytes before the key: consistency, options, key length. */
+const KEY_REQUEST_BYTES = 4;
+
+/** What clients ask (and what other nodes forward): checks every bound, then hands over to the coordinator. */
+export class ClientRequests {
+  readonly #options: ClientRequestsOptions;
+  readonly #operations: Counter[] = [];
+  readonly #refused: Counter;
+
+  constructor(options: ClientRequestsOptions) {
+    this.#options = options;
+    for (const name of ['get', 'set', 'delete', 'contains', 'quorumGet', 'getMany', 'setMany'] as const) {
+      const labels = { operation: name };
+      this.#operations[Opcode[name]] = options.telemetry.counter('operations_total', 'Requests of clients.', labels);
+    }
+    this.#refused = options.telemetry.counter('operations_refused_total', 'Requests refused before they began.');
+  }
+
+  /** One request frame. Throws `ProtocolError` when it is malformed. Hot. */
+  onRequest(target: ReplyTarget, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const opcode = frameOpcode(view, start);
+    const correlation = frameCorrelation(view, start);
+    const { lamport, closing } = this.#options;
+    const limits = this.#options.limits();
+    target.inflight++;
+    if (target.inflight > limits.inflightMax) {
+      this.#refuse(target, opcode, correlation, tooManyInFlight(limits.inflightMax));
+      return;
+    }
+    const stopped = closing();
+    if (stopped !== undefined) {
+      this.#refuse(target, opcode, correlation, stopped);
+      return;
+    }
+    const token = frameCounter(view, start);
+    if (!lamport.observeClient(token)) {
+      this.#refuse(target, opcode, correlation, CLOCK_AHEAD);
+      return;
+    }
+    const body = start + FRAME_HEADER_BYTES;
+    switch (opcode) {
+      case Opcode.get:
+      case Opcode.contains:
+      case Opcode.set:
+      case Opcode.delete:
+      case Opcode.quorumGet: {
+        if (end - body < KEY_REQUEST_BYTES) throw new ProtocolError('bad-request', start, 'request is cut');
+        const keyLength = view.getUint16(body + 2, true);
+        const keyStart = body + KEY_REQUEST_BYTES;
+        if (keyStart + keyLength > end || (opcode !== Opcode.set && keyStart + keyLength !== end)) {
+          throw new ProtocolError('bad-request', start, `key of ${keyLength} bytes in a body of ${end - body}`);
+        }
+        const forwarded = (frameFlags(view, start) & Flag.forwarded) !== 0;
+        this.operate(
+          target,
+          opcode,
+          correlation,
+          view.getUint8(body),
+          frameDeadlineMs(view, start),
+          token,
+          forwarded,
+          bytes,
+          view,
+          keyStart,
+          keyLength,
+          keyStart + keyLength,
+          end - keyStart - keyLength,
+        );
+        return;
+      }
+      case Opcode.getMany:
+      case Opcode.setMany:
+        this.#batch(target, opcode, correlation, frameDeadlineMs(view, start), token, bytes, view, body, end);
+        return;
+      case Opcode.ping:
+        this.#options.replies.body(target, opcode, 0, correlation, bytes.subarray(body, end));
+        return;
+      case Opcode.topology:
+        this.#topology(target, correlation);
+        return;
+      case Opcode.status: {
+        const text = Buffer.from(JSON.stringify(this.#options.status()));
+        this.#options.replies.body(target, opcode, 0, correlation, text);
+        return;
+      }
+      default:
+        this.#refuse(target, opcode, correlation, {
+          code: 'bad-request',
+          outcome: 'not-applied',
+          message: `this node does not know operation 0x${opcode.toString(16)}; it may be older than the client`,
+        });
+    }
+  }
+
+  /** A request frame too long to be read: `frameBytes` in all. */
+  onTooLarge(target: ReplyTarget, view: DataView, start: number, frameBytes: number): void {
+    target.inflight++;
+    const opcode = frameOpcode(view, start);
+    const limits = this.#options.limits();
+    const error = opcode === Opcode.set ? valueTooLarge(frameBytes, limits) : frameTooLarge(frameBytes);
+    this.#refuse(target, opcode, frameCorrelation(view, start), error);
+  }
+
+  /** One operation on one key, alone or as an item of a batch. `selector` is the consistency, or the replies wanted. Hot. */
+  operate(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    selector: number,
+    timeoutMs: number,
+    token: number,
+    forwarded: boolean,
+    bytes: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+    valueStart: number,
+    valueLength: number,
+  ): void {
+    const limits = this.#options.limits();
+    this.#operations[opcode].value++;
+    if (keyLength === 0 || keyLength > limits.keyBytesMax) {
+      this.#refuse(target, opcode, correlation, keyLength === 0 ? KEY_EMPTY : keyTooLarge(keyLength, limits));
+      return;
+    }
+    if (valueLength > limits.valueBytesMax) {
+      this.#refuse(target, opcode, correlation, valueTooLarge(valueLength, limits));
+      return;
+    }
+    const replication = this.#options.replication();
+    if (replication === undefined) {
+      this.#refuse(target, opcode, correlation, NOT_FOUNDED);
+      return;
+    }
+    const quorumGet = opcode === Opcode.quorumGet;
+    if (!quorumGet && (selector < Consistency.one || selector > Consistency.all)) {
+      this.#refuse(target, opcode, correlation, selector === Consistency.serial ? NO_SERIAL : BAD_CONSISTENCY);
+      return;
+    }
+    const hash = keyHash(bytes, view, keyStart, keyLength, replication.hashSeed);
+    const set = replication.sets.ofHash(hash);
+    const timeout = timeoutMs === 0 || timeoutMs > limits.requestTimeoutMs * 30 ? limits.requestTimeoutMs : timeoutMs;
+    const deadlineMs = this.#options.turn.nowMs + timeout;
+    if (set.selfIndex === -1) {
+      if (forwarded) {
+        this.#refuse(target, opcode, correlation, NOT_REPLICA);
+        return;
+      }
+      const owners = replication.sets.preferenceOfHash(hash);
+      const end = valueStart + valueLength;
+      const start = keyStart - KEY_REQUEST_BYTES;
+      replication.forwarder.forward(target, opcode, correlation, deadlineMs, owners, bytes, start, end);
+      return;
+    }
+    if (opcode === Opcode.set || opcode === Opcode.delete) {
+      replication.writes.write(
+        target,
+        opcode,
+        correlation,
+        selector,
+        deadlineMs,
+        token,
+        set,
+        hash,
+        bytes,
+        view,
+        keyStart,
+        keyLength,
+        valueStart,
+        valueLength,
+      );
+      return;
+    }
+    const needed = quorumGet ? wantedReplies(selector, set) : neededOwners(set, selector);
+    if (needed === 1 && !quorumGet) {
+      replication.reads.readLocal(target, opcode, correlation, hash, bytes, view, keyStart, keyLength);
+    } else {
+      replication.reads.read(
+        target,
+        opcode,
+        correlation,
+        needed,
+        deadlineMs,
+        set,
+        hash,
+        bytes,
+        view,
+        keyStart,
+        keyLength,
+      );
+    }
+  }
+
+  #batch(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    timeoutMs: number,
+    token: number,
+    bytes: Uint8Array,
+    view: DataView,
+    body: number,
+    end: number,
+  ): void {
+    if (end - body < KEY_REQUEST_BYTES) throw new ProtocolError('bad-request', body, 'batch is cut');
+    const count = view.getUint16(body + 2, true);
+    if (count > BATCH_ITEMS_MAX) {
+      this.#refuse(target, opcode, correlation, batchTooLarge(count));
+      return;
+    }
+    this.#operations[opcode].value++;
+    const batch = new Batch(this.#options.replies, target, opcode, correlation, count);
+    batch.run(this, view.getUint8(body), timeoutMs, token, bytes, view, body + KEY_REQUEST_BYTES, end);
+  }
+
+  #topology(target: ReplyTarget, correlation: number): void {
+    const topology = this.#options.topology();
+    if (topology === undefined) this.#refuse(target, Opcode.topology, correlation, NOT_FOUNDED);
+    else this.#options.replies.body(target, Opcode.topology, 0, correlation, encodeTopology(topology));
+  }
+
+  #refuse(target: ReplyTarget, opcode: number, correlation: number, error: ReplyError): void {
+    this.#refused.value++;
+    this.#options.replies.error(target, opcode, correlation, error);
+  }
+}
+
+const REPLIES_ALL = 255;
+
+/** How many owners a quorumGet waits for: 0 asks for a majority, 255 for all. */
+function wantedReplies(selector: number, set: { majority: number; members: readonly number[] }): number {
+  if (selector === 0) return set.majority;
+  return selector === REPLIES_ALL ? set.members.length : Math.min(selector, set.members.length);
+}
+
+function refusal(code: ReplyError['code'], message: string): ReplyError {
+  return { code, outcome: 'not-applied', message };
+}
+
+const KEY_EMPTY: ReplyError = refusal('key-empty', 'a key has at least 1 byte');
+const NOT_FOUNDED: ReplyError = refusal(
+  'not-founded',
+  'the cluster is not formed yet: the founders (cluster.founders, the first entries of cluster.seeds) must all be running',
+);
+const NOT_REPLICA: ReplyError = refusal('not-replica', 'this node holds no replica of the key; refresh the topology');
+const NO_SERIAL: ReplyError = refusal('not-supported', 'consistency "serial" is not supported by this version');
+const BAD_CONSISTENCY: ReplyError = refusal('bad-request', 'consistency must be one, quorum or all');
+const CLOCK_AHEAD: ReplyError = refusal(
+  'clock-ahead',
+  'the session token is more than 2^32 ahead of this node; it was made by another cluster, or is damaged',
+);
+
+function keyTooLarge(bytes: number, limits: RequestLimits): ReplyError {
+  return refusal('key-too-large', `the key has ${bytes} bytes and the limit is ${limits.keyBytesMax} (limits.max_key)`);
+}
+function valueTooLarge(bytes: number, limits: RequestLimits): ReplyError {
+  const limit = limits.valueBytesMax;
+  return refusal('value-too-large', `the value has ${bytes} bytes and the limit is ${limit} (limits.max_value)`);
+}
+function tooManyInFlight(limit: number): ReplyError {
+  return refusal('overloaded', `more than ${limit} requests of this connection are unanswered (limits.max_inflight)`);
+}
+function frameTooLarge(bytes: number): ReplyError {
+  return refusal('frame-too-large', `the request has ${bytes} bytes, more than this node reads at once; split it`);
+}
+function batchTooLarge(count: number): ReplyError {
+  return refusal('batch-too-large', `the batch has ${count} items and the limit is ${BATCH_ITEMS_MAX}; split it`);
+}

@@ -1,0 +1,99 @@
+import { FRAME_HEADER_BYTES, frameCorrelation, frameCounter, frameEpoch, frameOpcode, Opcode } from '@memdb/protocol';
+import type { Membership } from '../membership/membership.js';
+import type { LamportClock } from '../model/lamport-clock.js';
+import type { HeldReplies } from '../replication/held-replies.js';
+import { InboundStream } from '../replication/inbound-stream.js';
+import type { Replica } from '../replication/replica.js';
+import type { Replies } from '../replication/replies.js';
+import type { Store } from '../storage/store.js';
+import type { Answer, Founding } from '../topology/founding.js';
+import type { ClientRequests } from './client-requests.js';
+import type { Session } from './session.js';
+
+export interface PeerRequestsOptions {
+  readonly store: Store;
+  readonly lamport: LamportClock;
+  readonly replies: Replies;
+  readonly held: HeldReplies;
+  readonly clientRequests: ClientRequests;
+  readonly founding: Founding;
+  /** 0 until the cluster is founded. */
+  readonly epoch: () => number;
+  readonly membership: () => Membership | undefined;
+  /** Undefined until the cluster is founded. */
+  readonly replica: () => Replica | undefined;
+}
+
+/** What nodes ask of each other. Everything about data is fenced by the exact epoch (mechanisms: Epochs). */
+export class PeerRequests {
+  readonly #options: PeerRequestsOptions;
+
+  constructor(options: PeerRequestsOptions) {
+    this.#options = options;
+  }
+
+  /** One request frame of a peer node. Throws `ProtocolError` when it is malformed. Hot. */
+  onRequest(session: Session, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const { lamport, replies, store, held, founding, membership } = this.#options;
+    lamport.observe(frameCounter(view, start));
+    const opcode = frameOpcode(view, start);
+    const correlation = frameCorrelation(view, start);
+    const body = start + FRAME_HEADER_BYTES;
+    switch (opcode) {
+      case Opcode.streamRun:
+        session.stream ??= new InboundStream(store, replies, session);
+        session.stream.onRun(this.#options.epoch(), bytes, view, start, end);
+        return;
+      case Opcode.readVersion:
+      case Opcode.repair: {
+        session.inflight++;
+        const replica = this.#options.replica();
+        const epoch = this.#options.epoch();
+        if (replica === undefined || frameEpoch(view, start) !== epoch) {
+          replies.error(session, opcode, correlation, {
+            code: 'wrong-epoch',
+            outcome: 'not-applied',
+            message: `this node is in epoch ${epoch}, the request was made in ${frameEpoch(view, start)}`,
+          });
+        } else if (held.full) {
+          replies.error(session, opcode, correlation, {
+            code: 'overloaded',
+            outcome: 'not-applied',
+            message: 'too many answers wait for the disk of this node',
+          });
+        } else if (opcode === Opcode.readVersion) replica.readVersion(session, bytes, view, start, end);
+        else replica.repair(session, bytes, view, start, end);
+        return;
+      }
+      case Opcode.heartbeat: {
+        session.inflight++;
+        const members = membership();
+        members?.onHeartbeat(bytes, view, body, end);
+        replies.body(session, opcode, 0, correlation, members?.encode() ?? NOBODY);
+        return;
+      }
+      case Opcode.pledge:
+        session.inflight++;
+        founding.onPledgeRequest(this.#answer(session), correlation, bytes.slice(body, end));
+        return;
+      case Opcode.announceEpoch:
+        session.inflight++;
+        founding.onAnnounced(this.#answer(session), correlation, bytes.slice(body, end));
+        return;
+      default:
+        this.#options.clientRequests.onRequest(session, bytes, view, start, end);
+    }
+  }
+
+  #answer(session: Session): Answer {
+    const { replies } = this.#options;
+    return {
+      body: (opcode, correlation, bytes) => replies.body(session, opcode, 0, correlation, bytes),
+      refuse: (opcode, correlation, message) =>
+        replies.error(session, opcode, correlation, { code: 'wrong-cluster', outcome: 'not-applied', message }),
+    };
+  }
+}
+
+/** A heartbeat that names no member. */
+const NOBODY: Uint8Array = new Uint8Array(2);

@@ -1,0 +1,38 @@
+import type { WireNode, WireTopology } from '@memdb/protocol';
+import { place } from 'hash-ring-ts';
+import type { FounderRecord } from './pledge.js';
+
+/** What an operator chose for a new cluster. */
+export interface Placing {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** Epoch 1: the founders in the order of the seeds, numbered from 1. */
+export function composeFirstEpoch(
+  clusterId: Uint8Array,
+  founders: readonly FounderRecord[],
+  placing: Placing,
+  hashSeed: number,
+): WireTopology {
+  const nodes: WireNode[] = founders.map((founder, index) => ({ number: index + 1, ...founder }));
+  const placement = place({
+    nodes: founders.map((founder) => ({
+      id: founder.uuid,
+      weight: founder.weight,
+      zone: founder.zone,
+      host: founder.host,
+    })),
+    partitions: placing.partitions,
+    replicas: placing.replicationFactor,
+  });
+  return {
+    epoch: 1,
+    clusterId,
+    hashSeed,
+    partitions: placing.partitions,
+    replicas: placement.replicas,
+    nodes,
+    owners: placement.owners.map((index) => nodes[index].number),
+  };
+}
