@@ -41,9 +41,10 @@ export class RequestPool {
     return this.bytes.subarray(first * this.requestBytes, (first + count) * this.requestBytes);
   }
 
-  /** Whether the 16 bytes at `offset` are the key of request `index`. */
+  /** Whether the 16 bytes at `offset` are the key of request `index`, which is below twice the length. */
   keyMatches(index: number, view: DataView, offset: number): boolean {
-    const mine = (index % this.order.length) * this.requestBytes + this.keyOffset;
+    const within = index < this.length ? index : index - this.length;
+    const mine = within * this.requestBytes + this.keyOffset;
     for (let at = 0; at < 16; at += 4) {
       if (this.view.getUint32(mine + at, true) !== view.getUint32(offset + at, true)) return false;
     }
