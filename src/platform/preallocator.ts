@@ -9,7 +9,8 @@ interface Waiting {
 }
 
 /**
- * Makes files of zeros in a worker thread, which starts at first use and never keeps the process alive.
+ * Makes files of zeros in a worker thread, which starts at first use and keeps the process alive only while somebody
+ * waits for a file, as any other disk operation does.
  * On the main thread the same work would block the event loop for tens of milliseconds a file.
  */
 export class Preallocator {
@@ -28,6 +29,7 @@ export class Preallocator {
     const request: PreallocateRequest = { id: this.#nextId++, path: absolutePath, temporaryPath, bytes };
     this.#waiting.set(request.id, { path, done });
     this.#worker ??= this.#start();
+    this.#worker.ref();
     this.#worker.postMessage(request);
   }
 
@@ -45,7 +47,6 @@ export class Preallocator {
     worker.on('message', (reply: PreallocateReply) => this.#settle(reply));
     worker.on('error', (error) => this.#failAll(worker, error));
     worker.on('exit', () => this.#failAll(worker, new Error('the preallocation thread ended')));
-    worker.unref();
     return worker;
   }
 
@@ -53,6 +54,7 @@ export class Preallocator {
     const waiting = this.#waiting.get(reply.id);
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
+    if (this.#waiting.size === 0) this.#worker?.unref();
     waiting.done(reply.error && toDiskError(waiting.path, 'preallocate', reply.error));
   }
 

@@ -1,0 +1,44 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { MetricRegistry } from './metric-registry.js';
+
+const SAMPLE_MS = 10;
+const NANOSECONDS = 1e9;
+const MICROSECONDS = 1e6;
+
+/** Registers what every process has: memory, CPU time, and how long its event loop keeps events waiting. */
+export function registerProcessMetrics(registry: MetricRegistry): void {
+  const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
+  delay.enable();
+  registry.gauge(
+    'event_loop_delay_max_seconds',
+    'Longest time an event waited for the event loop since the last scrape.',
+    () => {
+      const seconds = delayBeyondSample(delay.max);
+      delay.reset();
+      return seconds;
+    },
+  );
+  registry.gauge('process_resident_bytes', 'Memory of the process that is in RAM.', () => process.memoryUsage.rss());
+  registry.gauge('process_heap_used_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed);
+  registry.gauge(
+    'process_array_buffers_bytes',
+    'Memory of array buffers: segments, index tables, input and output.',
+    () => process.memoryUsage().arrayBuffers,
+  );
+  registry.readCounter(
+    'process_cpu_user_seconds_total',
+    'CPU time spent in the process.',
+    () => process.cpuUsage().user / MICROSECONDS,
+  );
+  registry.readCounter(
+    'process_cpu_system_seconds_total',
+    'CPU time spent in the kernel.',
+    () => process.cpuUsage().system / MICROSECONDS,
+  );
+  registry.gauge('process_uptime_seconds', 'Time since the process started.', () => process.uptime());
+}
+
+/** The sampler reports the time between its ticks; 0 before it has ticked. */
+function delayBeyondSample(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / NANOSECONDS - SAMPLE_MS / 1000);
+}

@@ -1,0 +1,158 @@
+import { createNode, type Node } from '../../src/node.js';
+import type { NodeConfig, NodeKeys } from '../../src/node-options.js';
+import type { SimCrashOptions, SimPorts, SimWorld } from './sim-world.js';
+
+/** Every node of a simulated cluster listens here; the host is the node's name. */
+export const SIM_PORT = 10_000;
+
+export interface SimClusterOptions {
+  readonly nodes: number;
+  readonly founders?: number;
+  readonly replicationFactor?: number;
+  readonly partitions?: number;
+  readonly durability?: 'sync' | 'interval' | 'none';
+  readonly segmentBytes?: number;
+  readonly valueBytesMax?: number;
+}
+
+/** The shared keys of a simulated cluster. */
+export const SIM_KEYS: Readonly<Record<'client' | 'node' | 'admin', { id: string; secret: Uint8Array }>> = {
+  client: { id: 'app', secret: new Uint8Array(32).fill(1) },
+  node: { id: 'peers', secret: new Uint8Array(32).fill(2) },
+  admin: { id: 'ops', secret: new Uint8Array(32).fill(3) },
+};
+
+const KEYS: NodeKeys = {
+  secret: (role, id) => (SIM_KEYS[role].id === id ? SIM_KEYS[role].secret : undefined),
+  preferred: (role) => SIM_KEYS[role],
+};
+
+/** The real node code, several times, in one simulated world. */
+export class SimCluster {
+  readonly world: SimWorld;
+  readonly names: readonly string[];
+  /** Nodes whose invariants broke or whose disk failed, with the error. */
+  readonly fatal: Map<string, Error> = new Map();
+  readonly #options: SimClusterOptions;
+  readonly #nodes: Map<string, Node> = new Map();
+  readonly #ports: Map<string, SimPorts> = new Map();
+
+  constructor(world: SimWorld, options: SimClusterOptions) {
+    this.world = world;
+    this.#options = options;
+    this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
+  }
+
+  node(name: string): Node {
+    const node = this.#nodes.get(name);
+    if (node === undefined) throw new Error(`${name} was never started`);
+    return node;
+  }
+
+  ports(name: string): SimPorts {
+    const ports = this.#ports.get(name);
+    if (ports === undefined) throw new Error(`${name} was never started`);
+    return ports;
+  }
+
+  /** Starts nodes, on their own names as hosts or another one. A start that fails is thrown. */
+  start(names: readonly string[] = this.names, host?: string): void {
+    for (const name of names) {
+      const ports = this.world.createPorts(name);
+      this.#ports.set(name, ports);
+      const durability = this.#options.durability ?? 'sync';
+      const node = createNode({
+        ...ports,
+        disk: durability === 'none' ? undefined : ports.disk,
+        config: this.#config(name, host ?? name),
+        keys: KEYS,
+        onFatal: (error) => {
+          this.fatal.set(name, error);
+          if (this.world.isRunning(name)) this.world.crash(name, { powerLoss: false });
+        },
+      });
+      this.#nodes.set(name, node);
+      node.start((error) => {
+        if (error !== undefined) throw new Error(`${name} did not start`, { cause: error });
+      });
+    }
+  }
+
+  /** Runs until the named nodes serve and reach one another. Throws after 30 virtual seconds. */
+  awaitReady(names: readonly string[] = this.names): void {
+    const ready = (): boolean =>
+      names.every((name) => {
+        const node = this.node(name);
+        const { membership, topology } = node;
+        if (node.ready() !== undefined || membership === undefined) return false;
+        const others = (topology?.nodes ?? []).filter((member) =>
+          names.some((other) => this.#nodes.get(other)?.uuid === member.uuid),
+        );
+        return others.every((member) => membership.reachable(member.number));
+      });
+    if (this.world.runUntil(ready, this.world.nowMs + 30_000)) return;
+    const states = names.map((name) => `${name}: ${this.node(name).ready() ?? 'ready'}`);
+    throw new Error(`the cluster is not ready after 30 s: ${states.join('; ')}\n${this.log(names)}`);
+  }
+
+  crash(name: string, options?: SimCrashOptions): void {
+    this.world.crash(name, options);
+  }
+
+  /** Ends a node in order, as SIGTERM does. */
+  shutDown(name: string): void {
+    let done = false;
+    this.node(name).drain((error) => {
+      if (error !== undefined) throw error;
+      done = true;
+    });
+    if (!this.world.runUntil(() => done, this.world.nowMs + 10_000)) throw new Error(`${name} did not stop`);
+    this.world.stop(name);
+  }
+
+  /** The last lines that nodes logged, for messages of failed tests. */
+  log(names: readonly string[] = this.names): string {
+    return names
+      .flatMap((name) =>
+        this.ports(name)
+          .telemetry.lines.slice(-8)
+          .map((line) => `${name} ${JSON.stringify(line)}`),
+      )
+      .join('\n');
+  }
+
+  #config(name: string, host: string): NodeConfig {
+    const options = this.#options;
+    const founders = options.founders ?? options.nodes;
+    return {
+      node: {
+        listen: { host, port: SIM_PORT },
+        advertise: { host, port: SIM_PORT },
+        http: undefined,
+        zone: '',
+        host: name,
+        weight: 1,
+      },
+      cluster: {
+        name: 'sim',
+        seeds: this.names.map((seed) => ({ host: seed, port: SIM_PORT })),
+        founders,
+        replicationFactor: options.replicationFactor ?? 3,
+        partitions: options.partitions ?? 16,
+      },
+      storage: {
+        durability: options.durability ?? 'sync',
+        syncIntervalMs: 100,
+        segmentBytes: options.segmentBytes ?? 1024 * 1024,
+        memoryBytesMax: 0,
+      },
+      limits: {
+        keyBytesMax: 4096,
+        valueBytesMax: options.valueBytesMax ?? 256 * 1024,
+        connectionsMax: 1000,
+        inflightMax: 8192,
+        requestTimeoutMs: 2000,
+      },
+    };
+  }
+}

@@ -1,0 +1,55 @@
+import { LEVEL, SimClient, type SimReply } from './sim-client.js';
+import type { SimCluster } from './sim-cluster.js';
+import type { SimPorts } from './sim-world.js';
+
+/** A client process of a simulated cluster, with calls that run the world until they are answered. */
+export class SimSession {
+  readonly #cluster: SimCluster;
+  readonly #ports: SimPorts;
+  readonly #clients: Map<string, SimClient> = new Map();
+
+  constructor(cluster: SimCluster, name = 'client') {
+    this.#cluster = cluster;
+    this.#ports = cluster.world.createPorts(name);
+  }
+
+  /** A connection to one node that is authenticated, opened anew when the last one ended. */
+  to(node: string): SimClient {
+    const known = this.#clients.get(node);
+    if (known !== undefined && !known.closed) return known;
+    const client = new SimClient(this.#ports, node);
+    this.#clients.set(node, client);
+    const { world } = this.#cluster;
+    if (!world.runUntil(() => client.ready || client.closed, world.nowMs + 5000) || client.closed) {
+      throw new Error(`cannot connect to ${node}\n${this.#cluster.log()}`);
+    }
+    return client;
+  }
+
+  set(node: string, key: string, value: string, level: number = LEVEL.quorum): SimReply {
+    return this.#run((client, done) => client.set(key, value, level, done), node);
+  }
+
+  delete(node: string, key: string, level: number = LEVEL.quorum): SimReply {
+    return this.#run((client, done) => client.delete(key, level, done), node);
+  }
+
+  get(node: string, key: string, level: number = LEVEL.quorum): SimReply {
+    return this.#run((client, done) => client.get(key, level, done), node);
+  }
+
+  quorumGet(node: string, key: string, replies = 0): SimReply {
+    return this.#run((client, done) => client.quorumGet(key, replies, done), node);
+  }
+
+  #run(ask: (client: SimClient, done: (reply: SimReply) => void) => void, node: string): SimReply {
+    let answer: SimReply | undefined;
+    ask(this.to(node), (reply) => {
+      answer = reply;
+    });
+    const { world } = this.#cluster;
+    world.runUntil(() => answer !== undefined, world.nowMs + 10_000);
+    if (answer === undefined) throw new Error(`${node} did not answer\n${this.#cluster.log()}`);
+    return answer;
+  }
+}
