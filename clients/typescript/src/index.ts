@@ -1,1 +1,31 @@
-export {};
+export { MemDbError, type Outcome } from '@memdb/protocol';
+export { Client, type ClientStatistics, type CreateClientOptions, createClient } from './client.js';
+export { connect } from './connect.js';
+export type { ManyResult } from './core/batch.js';
+export type { ClientEvents, NodeEvent } from './core/connections.js';
+export type {
+  Address,
+  ClientPorts,
+  Clock,
+  Connection,
+  ConnectionHandler,
+  Random,
+  Timer,
+  Timers,
+  Transport,
+} from './core/ports.js';
+export type { QuorumGetResult, ReplicaResponse, Stamp, Version } from './core/quorum-result.js';
+export type { Session } from './core/session.js';
+export type { NodeDescription, TopologyDescription } from './core/topology.js';
+export type {
+  ClientOptions,
+  ConnectOptions,
+  ConsistencyLevel,
+  Key,
+  OperationOptions,
+  QuorumGetOptions,
+  ReadOptions,
+  Value,
+  WriteOptions,
+} from './options.js';
+export type { TlsOptions } from './platform/node-transport.js';

@@ -1,0 +1,364 @@
+import {
+  ALL_REPLIES,
+  type MemDbError,
+  Opcode,
+  QUORUM_REPLIES,
+  REPLICAS_MAX,
+  VALUE_BYTES_HARD_MAX,
+} from '@memdb/protocol';
+import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.js';
+import { type ClientEvents, Connections } from './core/connections.js';
+import { Dispatcher } from './core/dispatcher.js';
+import { Events } from './core/events.js';
+import {
+  abortedBeforeError,
+  badArgument,
+  closedError,
+  connectFailedError,
+  notSupported,
+  valueTooLarge,
+} from './core/failures.js';
+import { KeyScratch } from './core/key-scratch.js';
+import type { Link, LinkContext } from './core/link.js';
+import { Form, type Operation } from './core/operation.js';
+import type { ClientPorts, Timer } from './core/ports.js';
+import type { QuorumGetResult } from './core/quorum-result.js';
+import { Session } from './core/session.js';
+import { checkTimeoutMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
+import { createStatistics, type Statistics } from './core/statistics.js';
+import { byteLength } from './core/text.js';
+import type { ConnectOptions, Key, QuorumGetOptions, ReadOptions, Settings, Value, WriteOptions } from './options.js';
+
+/** `db.stats`: the counts, and how things stand now. */
+export interface ClientStatistics extends Readonly<Statistics> {
+  /** Operations that were called and have not ended. */
+  readonly inProgress: number;
+  /** Of those: waiting in the client for a connection, or for room on one. */
+  readonly queued: number;
+  /** Connections that take requests. */
+  readonly connections: number;
+}
+
+export interface CreateClientOptions extends ConnectOptions {
+  readonly ports: ClientPorts;
+}
+
+/** The client without a platform: everything it needs of the world comes in `ports`. `connect` is what programs use. */
+export function createClient(options: CreateClientOptions): Client {
+  return new Client(options);
+}
+
+/**
+ * A cluster, as a program sees it. Made by `connect`. All methods may be called at any time and any number of times
+ * without waiting; what is called in one turn of the event loop leaves in one write per node.
+ *
+ * Failures are `MemDbError`s whose `outcome` says what became of the operation. Retries happen inside the time limit
+ * and only where they are safe: a write that was sent is never sent again unless it was answered that it had no effect.
+ */
+export class Client {
+  /** What this client has seen; `session.token` carries it to another process. */
+  readonly session: Session;
+  readonly #settings: Settings;
+  readonly #ports: ClientPorts;
+  readonly #statistics: Statistics = createStatistics();
+  readonly #events: Events<ClientEvents> = new Events();
+  readonly #dispatcher: Dispatcher;
+  readonly #connections: Connections;
+  readonly #level: number;
+  readonly #ready: Promise<void>;
+  #connectTimer: Timer | undefined = undefined;
+  #whenOpened: (error: MemDbError | undefined) => void = noop;
+  #isClosed = false;
+  #closing: Promise<void> | undefined = undefined;
+  #whenAllClosed: (() => void) | undefined = undefined;
+  readonly #links: Set<Link> = new Set();
+  #resolve: (value: never) => void = noop;
+  #reject: (error: MemDbError) => void = noop;
+
+  constructor(options: CreateClientOptions) {
+    const settings = settingsOf(options);
+    const { ports } = options;
+    this.#settings = settings;
+    this.#ports = ports;
+    this.#level = levelOf(settings.consistency);
+    this.session = new Session(settings.token);
+    const scratch = new KeyScratch();
+    const onStaleTopology = (link: Link): void => this.#connections.refresh(link);
+    this.#dispatcher = new Dispatcher({
+      ports,
+      settings,
+      scratch,
+      statistics: this.#statistics,
+      onStaleTopology,
+      unreachableReason: () => this.#connections.unreachableReason,
+    });
+    const identity = new Uint8Array(16);
+    ports.random.fill(identity);
+    const context: LinkContext = {
+      ports,
+      settings,
+      credentials: { keyId: options.key.id, secret: secretOf(options), identity, clusterId: undefined },
+      session: this.session,
+      scratch,
+      dispatcher: this.#dispatcher,
+      links: this.#links,
+      onAllClosed: () => this.#whenAllClosed?.(),
+      onStaleTopology,
+    };
+    const seeds = seedsOf(options);
+    this.#connections = new Connections(context, seeds, this.#statistics, this.#events, (error) => this.#opened(error));
+    this.#ready = new Promise((resolve, reject) => {
+      this.#whenOpened = (error): void => (error === undefined ? resolve() : reject(error));
+    });
+    // Not everybody waits for it.
+    this.#ready.catch(noop);
+    this.#connectTimer = ports.timers.start(settings.connectTimeoutMs, () => {
+      this.#opened(connectFailedError(settings.connectTimeoutMs, seeds, this.#connections.lastError));
+    });
+    this.#connections.start();
+  }
+
+  /**
+   * Resolves once a node answered and the topology is known; rejects with `unavailable` when that took longer than
+   * `connectTimeoutMs`, or with what every seed refused us for, such as `authentication-failed`. The client is closed
+   * then. Operations may be called before: they wait.
+   */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /**
+   * The value of `key` as text, or undefined when it is absent. Bytes that are not UTF-8 come as U+FFFD: use
+   * `getBytes` for those.
+   *
+   * @example const name = await db.get('user:1');
+   */
+  get(key: Key, options?: ReadOptions): Promise<string | undefined> {
+    return this.#keyOperation(Opcode.get, Form.text, key, '', options);
+  }
+
+  /** The value of `key` in memory of the caller's own, or undefined when it is absent. */
+  getBytes(key: Key, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    return this.#keyOperation(Opcode.get, Form.bytes, key, '', options);
+  }
+
+  /**
+   * Stores `value` under `key`. Bytes must not be changed before the promise settles. An error with outcome
+   * `unknown` means that the value may have been stored, or may yet be.
+   *
+   * @example await db.set('user:1', 'Ada', { consistency: 'all' });
+   */
+  set(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    return this.#keyOperation(Opcode.set, Form.nothing, key, value, options);
+  }
+
+  /** Deletes `key`; deleting what is absent is no error. */
+  delete(key: Key, options?: WriteOptions): Promise<void> {
+    return this.#keyOperation(Opcode.delete, Form.nothing, key, '', options);
+  }
+
+  /** Whether `key` has a value. */
+  contains(key: Key, options?: ReadOptions): Promise<boolean> {
+    return this.#keyOperation(Opcode.contains, Form.presence, key, '', options);
+  }
+
+  /**
+   * Asks the replicas of `key` and tells what each of them answered, and which version is the newest. Fails with
+   * `unavailable` or `timeout` when fewer than `replies` answered.
+   *
+   * @example const { value, agreed, responses } = await db.quorumGet('user:1', { replies: 'all' });
+   */
+  quorumGet(key: Key, options: QuorumGetOptions = {}): Promise<QuorumGetResult> {
+    try {
+      const operation = this.#prepare(options);
+      operation.level = repliesOf(options.replies ?? 'quorum');
+      return this.#launch(operation, Opcode.quorumGet, Form.quorum, key, '');
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * The values of many keys as text: a result or an error for each, in the order of `keys`. Never rejects.
+   *
+   * @example for (const { key, value, error } of await db.getMany(['a', 'b'])) …
+   */
+  getMany(keys: Iterable<Key>, options?: ReadOptions): Promise<ManyResult<string | undefined>[]> {
+    return this.#batch('text', [...keys], [], options);
+  }
+
+  /** As `getMany`, with bytes. */
+  getManyBytes(keys: Iterable<Key>, options?: ReadOptions): Promise<ManyResult<Uint8Array | undefined>[]> {
+    return this.#batch('bytes', [...keys], [], options);
+  }
+
+  /**
+   * Stores many values: a result or an error for each, in the order of `entries`. Never rejects. There is no
+   * atomicity, and no order among different keys.
+   *
+   * @example const failed = (await db.setMany([['a', '1'], ['b', '2']])).filter(({ error }) => error);
+   */
+  setMany(entries: Iterable<readonly [Key, Value]>, options?: WriteOptions): Promise<ManyResult<undefined>[]> {
+    const keys: Key[] = [];
+    const values: Value[] = [];
+    for (const [key, value] of entries) {
+      keys.push(key);
+      values.push(value);
+    }
+    return this.#batch('set', keys, values, options);
+  }
+
+  /** Calls `listener` whenever it happens. Without a listener nothing happens, for `error` too. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): this {
+    this.#events.on(name, listener);
+    return this;
+  }
+
+  off<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): this {
+    this.#events.off(name, listener);
+    return this;
+  }
+
+  /** Counts since the client was made, and how things stand now: a copy. */
+  get stats(): ClientStatistics {
+    return {
+      ...this.#statistics,
+      inProgress: this.#dispatcher.live,
+      queued: this.#dispatcher.queued,
+      connections: this.#connections.up,
+    };
+  }
+
+  /**
+   * Takes no more operations, waits for those under way (each ends by its time limit), then closes all connections.
+   * May be called again; resolves when everything is closed.
+   */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#isClosed = true;
+      this.#dispatcher.whenIdle(() => {
+        if (this.#connectTimer !== undefined) this.#ports.timers.stop(this.#connectTimer);
+        this.#whenOpened(closedError());
+        this.#whenAllClosed = (): void => {
+          this.#dispatcher.stop();
+          resolve();
+        };
+        this.#connections.close();
+        if (this.#links.size === 0) this.#whenAllClosed();
+      });
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #opened(error: MemDbError | undefined): void {
+    if (this.#connectTimer !== undefined) this.#ports.timers.stop(this.#connectTimer);
+    this.#connectTimer = undefined;
+    this.#whenOpened(error);
+    if (error !== undefined) void this.close();
+  }
+
+  #keyOperation<Result>(opcode: Opcode, form: Form, key: Key, value: Value, options?: ReadOptions): Promise<Result> {
+    let operation: Operation;
+    try {
+      operation = this.#prepare(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#launch(operation, opcode, form, key, value);
+  }
+
+  /** Takes an operation with its level, time limit and signal. Throws MemDbError. */
+  #prepare(options: ReadOptions | undefined): Operation {
+    if (this.#isClosed) throw closedError();
+    let level = this.#level;
+    let timeoutMs = this.#settings.timeoutMs;
+    if (options !== undefined) {
+      if (options.consistency !== undefined) level = levelOf(options.consistency);
+      if (options.timeoutMs !== undefined) timeoutMs = checkTimeoutMs(options.timeoutMs);
+      if ('ttlMs' in options) throw notSupported('ttlMs is not supported yet.');
+      if (options.signal?.aborted) throw abortedBeforeError(options.signal);
+    }
+    const operation = this.#dispatcher.take();
+    operation.level = level;
+    operation.timeoutMs = timeoutMs;
+    operation.signal = options?.signal;
+    return operation;
+  }
+
+  #launch<Result>(operation: Operation, opcode: Opcode, form: Form, key: Key, value: Value): Promise<Result> {
+    this.#statistics.operations++;
+    operation.opcode = opcode;
+    operation.form = form;
+    operation.isWrite = form === Form.nothing;
+    operation.key = key;
+    operation.value = value;
+    const promise = new Promise<Result>(this.#capture);
+    operation.resolve = this.#resolve;
+    operation.reject = this.#reject;
+    const problem = problemOf(key) ?? problemOf(value) ?? sizeProblem(value);
+    if (problem === undefined) this.#dispatcher.start(operation);
+    else this.#dispatcher.fail(operation, problem);
+    return promise;
+  }
+
+  async #batch<Result>(
+    kind: BatchKind,
+    keys: readonly Key[],
+    values: readonly Value[],
+    options: ReadOptions | undefined,
+  ): Promise<ManyResult<Result>[]> {
+    if (keys.length === 0) return [];
+    this.#statistics.operations += keys.length;
+    return new Promise((resolve) => {
+      const batch = new Batch(kind, keys, values, (results) => resolve(results as ManyResult<Result>[]));
+      let operation: Operation;
+      try {
+        operation = this.#prepare(options);
+      } catch (error) {
+        for (let index = 0; index < keys.length; index++) this.#dispatcher.failKey(batch, index, error as MemDbError);
+        return;
+      }
+      const sound: number[] = [];
+      for (let index = 0; index < keys.length; index++) {
+        const value = kind === 'set' ? (values[index] as Value) : '';
+        const problem = problemOf(keys[index] as Key) ?? problemOf(value) ?? sizeProblem(value);
+        if (problem === undefined) sound.push(index);
+        else this.#dispatcher.failKey(batch, index, problem);
+      }
+      operation.form = Form.batch;
+      operation.isWrite = kind === 'set';
+      operation.part = new BatchPart(batch, sound, false);
+      this.#dispatcher.start(operation);
+    });
+  }
+
+  /** The one executor of all promises: it leaves their two functions where `#launch` picks them up. */
+  readonly #capture = (resolve: (value: never) => void, reject: (error: MemDbError) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+}
+
+function noop(): void {}
+
+function problemOf(content: unknown): MemDbError | undefined {
+  if (typeof content === 'string' || content instanceof Uint8Array) return undefined;
+  return badArgument(`keys and values are strings or Uint8Arrays, not ${content === null ? 'null' : typeof content}.`);
+}
+
+function sizeProblem(value: Value): MemDbError | undefined {
+  // A character takes at most three bytes: counting them is for values that may come near the limit only.
+  if (value.length * 3 <= VALUE_BYTES_HARD_MAX) return undefined;
+  return byteLength(value) > VALUE_BYTES_HARD_MAX ? valueTooLarge() : undefined;
+}
+
+function repliesOf(replies: 'quorum' | 'all' | number): number {
+  if (replies === 'quorum') return QUORUM_REPLIES;
+  if (replies === 'all') return ALL_REPLIES;
+  if (Number.isInteger(replies) && replies >= 1 && replies <= REPLICAS_MAX) return replies;
+  throw badArgument(`replies must be 'quorum', 'all' or a number from 1 to ${REPLICAS_MAX}, not ${replies}.`);
+}

@@ -1,0 +1,506 @@
+import { decodeErrorBody, Flag, FRAME_HEADER_BYTES, type MemDbError } from '@memdb/protocol';
+import type { Settings } from '../options.js';
+import { backoffMs } from './backoff.js';
+import { type Batch, BatchPart } from './batch.js';
+import { readBatchAnswers } from './batch-reader.js';
+import { BatchSplitter } from './batch-splitter.js';
+import {
+  abortedError,
+  gaveUpError,
+  keyError,
+  lostRequestError,
+  queueFullError,
+  silentNodeError,
+  timeoutError,
+  unreachableError,
+} from './failures.js';
+import { isSoundKeyLength, type KeyScratch } from './key-scratch.js';
+import type { Link } from './link.js';
+import { Form, type Operation, State } from './operation.js';
+import { OperationList } from './operation-list.js';
+import { OperationPool } from './operation-pool.js';
+import type { ClientPorts, Timer } from './ports.js';
+import { readReply } from './reply-reader.js';
+import type { Routes } from './routes.js';
+import type { Statistics } from './statistics.js';
+import { WriteOrder } from './write-order.js';
+
+/** A node that said nothing for this long after a request (or for a quarter of its time) counts as silent. */
+const SILENCE_MS = 500;
+const SILENCE_PARTS = 4;
+/** Back-off between attempts of one operation. */
+const RETRY_FIRST_MS = 4;
+const RETRY_MAX_MS = 200;
+/** Rounds through the replicas before `unavailable` is believed: it should fail fast, not at the deadline. */
+const UNAVAILABLE_ROUNDS = 2;
+
+export interface DispatcherContext {
+  readonly ports: ClientPorts;
+  readonly settings: Settings;
+  readonly scratch: KeyScratch;
+  readonly statistics: Statistics;
+  /** A node answered that the topology known here is not the newest. */
+  onStaleTopology(link: Link): void;
+  /** Why no node is connected, for the sentence of an error. */
+  unreachableReason(): string;
+}
+
+/**
+ * Takes every operation from its call to its end: route, send or queue, retry where that is safe, give up at the
+ * deadline. The rule that nothing here may break: **a plain write that was sent is never sent again, unless it was
+ * answered `not-applied`** (a late first copy could shadow somebody else's newer write).
+ */
+export class Dispatcher {
+  /** Undefined until the first topology came. */
+  routes: Routes | undefined = undefined;
+  readonly #context: DispatcherContext;
+  readonly #ports: ClientPorts;
+  readonly #scratch: KeyScratch;
+  readonly #pool: OperationPool = new OperationPool();
+  readonly #order: WriteOrder = new WriteOrder();
+  /** Operations for which no node is connected. */
+  readonly #waiting: OperationList = new OperationList();
+  readonly #splitter: BatchSplitter;
+  #queued = 0;
+  /** Operations under way that no caller waits for. */
+  #internal = 0;
+  #turnMs = -1;
+  #turnEndPlanned = false;
+  readonly #unflushed: Link[] = [];
+  #sweepAt: number = Number.POSITIVE_INFINITY;
+  #sweepTimer: Timer | undefined = undefined;
+  #whenIdle: (() => void) | undefined = undefined;
+
+  constructor(context: DispatcherContext) {
+    this.#context = context;
+    this.#ports = context.ports;
+    this.#scratch = context.scratch;
+    this.#splitter = new BatchSplitter(this, context.scratch, this.#order);
+  }
+
+  /** Operations waiting for a connection or for room on one. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Operations that were called and have not ended. */
+  get live(): number {
+    return this.#pool.live - this.#internal;
+  }
+
+  /** Milliseconds of the clock; read once a turn. */
+  nowMs(): number {
+    if (this.#turnMs < 0) {
+      this.#turnMs = this.#ports.clock.monotonicMs();
+      this.#planTurnEnd();
+    }
+    return this.#turnMs;
+  }
+
+  /** A fresh operation, to be filled in and passed to `start`. */
+  take(): Operation {
+    return this.#pool.take();
+  }
+
+  start(operation: Operation): void {
+    const nowMs = this.nowMs();
+    operation.deadlineAt = nowMs + operation.timeoutMs;
+    this.#watch(operation, nowMs);
+    this.#listen(operation);
+    this.dispatch(operation);
+  }
+
+  /** Sends a request of the client's own (topology, ping) on this very connection. It is not retried. */
+  startOn(link: Link, operation: Operation): void {
+    this.#internal++;
+    operation.deadlineAt = this.nowMs() + operation.timeoutMs;
+    this.#watch(operation, this.nowMs());
+    operation.link = link;
+    operation.state = State.sent;
+    this.#scratch.load('');
+    link.request(operation, this.nowMs());
+  }
+
+  /** Routes an operation and sends or queues it. Hot for operations on one key. */
+  dispatch(operation: Operation): void {
+    if (operation.part !== undefined) {
+      this.#splitter.split(operation, operation.part);
+      return;
+    }
+    const keyLength = this.#scratch.load(operation.key);
+    if (!isSoundKeyLength(keyLength)) {
+      this.fail(operation, keyError(keyLength));
+      return;
+    }
+    const routes = this.routes;
+    if (routes === undefined) {
+      this.park(operation);
+      return;
+    }
+    const hash = this.#scratch.hash(routes.hashSeed);
+    let link: Link | undefined;
+    if (operation.isWrite) {
+      operation.hash = hash;
+      if (operation.sequence === 0) operation.sequence = this.#order.begin(hash);
+      else if (operation.lastError !== undefined && !this.#order.isLast(hash, operation.sequence)) {
+        this.fail(operation, operation.lastError);
+        return;
+      }
+      link = this.#order.linkInUse(hash);
+    }
+    link ??= routes.pick(hash, operation.attempts);
+    if (link === undefined) {
+      this.park(operation);
+      return;
+    }
+    if (operation.isWrite) this.#order.bind(hash, link);
+    this.sendOrQueue(operation, link);
+  }
+
+  /** The key of `operation`, unless it is a batch, is in the scratch. */
+  sendOrQueue(operation: Operation, link: Link): void {
+    operation.link = link;
+    if (link.hasRoom && link.queue.length === 0) {
+      operation.state = State.sent;
+      link.request(operation, this.nowMs());
+    } else this.#enqueue(operation, link.queue);
+  }
+
+  /** No node is connected: waits for one until the deadline. */
+  park(operation: Operation): void {
+    this.#enqueue(operation, this.#waiting);
+  }
+
+  /** A connection takes requests now: sends what had waited for one. */
+  unpark(): void {
+    for (let count = this.#waiting.length; count > 0; count--) {
+      const operation = this.#waiting.shift();
+      if (operation === undefined) return;
+      this.#queued--;
+      this.dispatch(operation);
+    }
+  }
+
+  /** Room appeared on a connection: sends what had waited for it. */
+  pump(link: Link): void {
+    while (link.hasRoom) {
+      const operation = link.queue.shift();
+      if (operation === undefined) return;
+      this.#queued--;
+      if (operation.part === undefined) this.#scratch.load(operation.key);
+      operation.state = State.sent;
+      link.request(operation, this.nowMs());
+    }
+  }
+
+  /** Sends what `link` holds at the end of this turn, in one write. */
+  planFlush(link: Link): void {
+    this.#unflushed.push(link);
+    this.#planTurnEnd();
+  }
+
+  /**
+   * The reply frame `bytes[frame, end)` to `operation`, which no longer waits on its connection. Throws ProtocolError
+   * when the body makes no sense, before anything of it was used; the caller closes the connection then.
+   */
+  reply(
+    operation: Operation,
+    link: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    frame: number,
+    end: number,
+    flags: number,
+  ): void {
+    if ((flags & Flag.error) !== 0) {
+      this.#refused(operation, link, decodeErrorBody(bytes, view, frame + FRAME_HEADER_BYTES, end));
+      return;
+    }
+    if (operation.part !== undefined) {
+      this.#batchReply(operation, operation.part, link, bytes, view, frame, end, flags);
+      return;
+    }
+    const value = readReply(operation.form, bytes, view, frame, end, flags);
+    const resolve = operation.resolve;
+    if (operation.form < Form.topology) this.#context.statistics.succeeded++;
+    this.#release(operation);
+    resolve(value as never);
+  }
+
+  /** A connection is gone: `sent` were waiting for replies on it, `unsent` for their turn. */
+  connectionLost(sent: readonly Operation[], unsent: readonly Operation[], error: MemDbError): void {
+    // All are taken off first: a write that is routed again must not follow one that is still bound to this connection.
+    for (const operation of unsent) {
+      this.#queued--;
+      this.#unbind(operation);
+    }
+    for (const operation of sent) this.#unbind(operation);
+    for (const operation of sent) this.#lost(operation, error);
+    for (const operation of unsent) this.dispatch(operation);
+  }
+
+  fail(operation: Operation, error: MemDbError): void {
+    const reject = operation.reject;
+    const part = operation.part;
+    if (part === undefined && operation.form < Form.topology) this.#count(error);
+    this.#release(operation);
+    if (part === undefined) reject(error);
+    else for (const index of part.indexes) this.failKey(part.batch, index, error);
+  }
+
+  /** One key of a batch failed. */
+  failKey(batch: Batch, index: number, error: MemDbError): void {
+    this.#count(error);
+    batch.fail(index, error);
+  }
+
+  /** An operation like `operation`, with its deadline and signal, for some keys of its batch. */
+  fork(operation: Operation, part: BatchPart): Operation {
+    const fork = this.#pool.take();
+    fork.opcode = operation.opcode;
+    fork.form = operation.form;
+    fork.level = operation.level;
+    fork.isWrite = operation.isWrite;
+    fork.timeoutMs = operation.timeoutMs;
+    fork.deadlineAt = operation.deadlineAt;
+    fork.attempts = operation.attempts;
+    fork.lastError = operation.lastError;
+    fork.signal = operation.signal;
+    fork.part = part;
+    this.#listen(fork);
+    this.#watch(fork, this.nowMs());
+    return fork;
+  }
+
+  /** An operation whose work other operations have taken over. */
+  retire(operation: Operation): void {
+    this.#release(operation);
+  }
+
+  /** No operation will come any more. */
+  stop(): void {
+    if (this.#sweepTimer !== undefined) this.#ports.timers.stop(this.#sweepTimer);
+    this.#sweepTimer = undefined;
+  }
+
+  /** Calls `callback` as soon as no operation is under way. */
+  whenIdle(callback: () => void): void {
+    if (this.live === 0) callback();
+    else this.#whenIdle = callback;
+  }
+
+  #enqueue(operation: Operation, list: OperationList): void {
+    if (this.#queued >= this.#context.settings.maxQueued) {
+      this.fail(operation, queueFullError(this.#context.settings.maxQueued));
+      return;
+    }
+    operation.state = State.queued;
+    this.#queued++;
+    list.push(operation);
+  }
+
+  #batchReply(
+    operation: Operation,
+    part: BatchPart,
+    link: Link,
+    bytes: Uint8Array,
+    view: DataView,
+    frame: number,
+    end: number,
+    flags: number,
+  ): void {
+    const answers = readBatchAnswers(part, operation.opcode, bytes, view, frame, end, flags);
+    const { batch, indexes } = part;
+    const again: number[] = [];
+    const alone: number[] = [];
+    let refusal: MemDbError | undefined;
+    this.#unbind(operation);
+    for (const [at, answer] of answers.entries()) {
+      const index = indexes[at] as number;
+      if (answer.error === undefined) {
+        this.#context.statistics.succeeded++;
+        batch.succeed(index, answer.value);
+      } else if (answer.error.code === 'batch-too-large' && !part.isAlone) alone.push(index);
+      else if (mayRepeat(operation, answer.error)) {
+        refusal = answer.error;
+        again.push(index);
+      } else this.failKey(batch, index, answer.error);
+    }
+    if (alone.length > 0) this.dispatch(this.fork(operation, new BatchPart(batch, alone, true)));
+    if (refusal === undefined) this.#release(operation);
+    else {
+      operation.part = new BatchPart(batch, again, part.isAlone);
+      this.#refused(operation, link, refusal);
+    }
+  }
+
+  #refused(operation: Operation, link: Link, error: MemDbError): void {
+    const part = operation.part;
+    if (part !== undefined && !part.isAlone && (error.code === 'batch-too-large' || error.code === 'frame-too-large')) {
+      this.#unbind(operation);
+      operation.part = new BatchPart(part.batch, part.indexes, true);
+      this.dispatch(operation);
+      return;
+    }
+    if (error.code === 'shutting-down') link.drain();
+    if (error.code === 'wrong-epoch' || error.code === 'not-replica') this.#context.onStaleTopology(link);
+    const replicas = this.routes?.replicas ?? 1;
+    if (
+      !mayRepeat(operation, error) ||
+      (error.code === 'unavailable' && operation.attempts + 1 >= replicas * UNAVAILABLE_ROUNDS)
+    ) {
+      this.fail(operation, error);
+      return;
+    }
+    const isElsewhere = error.code === 'shutting-down' || error.code === 'not-replica';
+    const delayMs =
+      isElsewhere && operation.attempts + 1 < replicas
+        ? 0
+        : backoffMs(operation.attempts, RETRY_FIRST_MS, RETRY_MAX_MS, this.#ports.random);
+    this.#retry(operation, error, delayMs);
+  }
+
+  #retry(operation: Operation, error: MemDbError, delayMs: number): void {
+    const nowMs = this.nowMs();
+    this.#unbind(operation);
+    operation.lastError = error;
+    operation.attempts++;
+    if (nowMs + delayMs >= operation.deadlineAt) {
+      this.fail(operation, gaveUpError(error, operation.attempts, operation.timeoutMs));
+      return;
+    }
+    this.#context.statistics.retries++;
+    if (delayMs === 0) {
+      this.#watch(operation, nowMs);
+      this.dispatch(operation);
+      return;
+    }
+    operation.state = State.backingOff;
+    this.#checkAt(operation, nowMs + delayMs);
+  }
+
+  /** The connection went away under a request that was sent. */
+  #lost(operation: Operation, error: MemDbError): void {
+    const lost = lostRequestError(operation, error);
+    if (operation.isWrite || operation.form >= Form.topology) this.fail(operation, lost);
+    else this.#retry(operation, lost, 0);
+  }
+
+  #due(operation: Operation, nowMs: number): void {
+    if (nowMs >= operation.deadlineAt) {
+      this.#expire(operation);
+      return;
+    }
+    if (operation.state === State.backingOff) {
+      this.#watch(operation, nowMs);
+      this.dispatch(operation);
+      return;
+    }
+    this.#watch(operation, nowMs);
+    const link = operation.link;
+    if (operation.state !== State.sent || link === undefined || link.chunks !== operation.heardAt) return;
+    link.isSilent = true;
+    if (operation.isWrite || operation.form >= Form.topology) return;
+    const other = this.routes?.any();
+    if (other === undefined || other.isSilent) return;
+    link.abandon(operation);
+    this.#retry(operation, silentNodeError(link.address), 0);
+  }
+
+  #expire(operation: Operation): void {
+    if (operation.state === State.sent) {
+      operation.link?.abandon(operation);
+      this.fail(operation, timeoutError(operation, true));
+    } else if (operation.lastError !== undefined) {
+      this.fail(operation, gaveUpError(operation.lastError, operation.attempts, operation.timeoutMs));
+    } else if (operation.list === this.#waiting) {
+      this.fail(operation, unreachableError(operation.timeoutMs, this.#context.unreachableReason()));
+    } else this.fail(operation, timeoutError(operation, false));
+  }
+
+  #abort(operation: Operation): void {
+    const isSent = operation.state === State.sent;
+    const error = abortedError(operation, isSent);
+    if (isSent) operation.link?.abandon(operation);
+    this.fail(operation, error);
+  }
+
+  #listen(operation: Operation): void {
+    const signal = operation.signal;
+    if (signal === undefined) return;
+    operation.onAbort = (): void => this.#abort(operation);
+    signal.addEventListener('abort', operation.onAbort, { once: true });
+  }
+
+  #count(error: MemDbError): void {
+    if (error.outcome === 'unknown') this.#context.statistics.unknown++;
+    else this.#context.statistics.notApplied++;
+  }
+
+  #unbind(operation: Operation): void {
+    if (operation.link === undefined) return;
+    operation.link = undefined;
+    if (!operation.isWrite) return;
+    if (operation.part === undefined) this.#order.unbind(operation.hash);
+    else for (const index of operation.part.indexes) this.#order.unbind(operation.part.batch.hashes[index] as number);
+  }
+
+  #release(operation: Operation): void {
+    if (operation.list !== undefined) {
+      operation.list.remove(operation);
+      this.#queued--;
+    }
+    this.#unbind(operation);
+    if (operation.onAbort !== undefined) operation.signal?.removeEventListener('abort', operation.onAbort);
+    if (operation.form >= Form.topology) this.#internal--;
+    this.#pool.give(operation);
+    if (this.#whenIdle !== undefined && this.live === 0) {
+      const callback = this.#whenIdle;
+      this.#whenIdle = undefined;
+      callback();
+    }
+  }
+
+  /** Looks at the operation again when its node may have gone silent, at the latest when its time is over. */
+  #watch(operation: Operation, nowMs: number): void {
+    const silenceMs = Math.min(SILENCE_MS, operation.timeoutMs / SILENCE_PARTS);
+    this.#checkAt(operation, Math.min(operation.deadlineAt, nowMs + silenceMs));
+  }
+
+  #checkAt(operation: Operation, atMs: number): void {
+    this.#pool.checkAt(operation, atMs);
+    if (atMs < this.#sweepAt) this.#armSweep(atMs);
+  }
+
+  #armSweep(atMs: number): void {
+    if (this.#sweepTimer !== undefined) this.#ports.timers.stop(this.#sweepTimer);
+    this.#sweepAt = atMs;
+    this.#sweepTimer = this.#ports.timers.start(Math.max(1, Math.ceil(atMs - this.nowMs())), this.#onSweep);
+  }
+
+  readonly #onSweep = (): void => {
+    this.#sweepTimer = undefined;
+    this.#sweepAt = Number.POSITIVE_INFINITY;
+    const nowMs = this.nowMs();
+    const nextMs = this.#pool.sweep(nowMs, (operation) => this.#due(operation, nowMs));
+    if (nextMs < this.#sweepAt) this.#armSweep(nextMs);
+  };
+
+  #planTurnEnd(): void {
+    if (this.#turnEndPlanned) return;
+    this.#turnEndPlanned = true;
+    this.#ports.timers.endOfTurn(this.#onTurnEnd);
+  }
+
+  readonly #onTurnEnd = (): void => {
+    this.#turnEndPlanned = false;
+    this.#turnMs = -1;
+    for (const link of this.#unflushed) link.flush();
+    this.#unflushed.length = 0;
+  };
+}
+
+/** Whether another attempt is safe and may help: never for a write that may have been applied. */
+function mayRepeat(operation: Operation, error: MemDbError): boolean {
+  return operation.form < Form.topology && error.retryable && (error.outcome === 'not-applied' || !operation.isWrite);
+}

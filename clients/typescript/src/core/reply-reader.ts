@@ -1,0 +1,40 @@
+import { checkStampReply, decodeTopology, Flag, FRAME_HEADER_BYTES, replyValueStart } from '@memdb/protocol';
+import { Form } from './operation.js';
+import { readQuorumResult } from './quorum-result.js';
+import { ownCopy, readText } from './text.js';
+
+/**
+ * What the reply frame `bytes[frame, end)` says, as the operation's form wants it. Throws ProtocolError for a body
+ * that makes no sense. Hot for the forms of one key.
+ */
+export function readReply(
+  form: Form,
+  bytes: Uint8Array,
+  view: DataView,
+  frame: number,
+  end: number,
+  flags: number,
+): unknown {
+  switch (form) {
+    case Form.text:
+    case Form.bytes: {
+      const isAbsent = (flags & Flag.absent) !== 0;
+      checkStampReply(view, frame, end, isAbsent);
+      if (isAbsent) return undefined;
+      const start = replyValueStart(frame);
+      return form === Form.text ? readText(bytes, start, end) : ownCopy(bytes, start, end);
+    }
+    case Form.nothing:
+      checkStampReply(view, frame, end, true);
+      return undefined;
+    case Form.presence:
+      checkStampReply(view, frame, end, true);
+      return (flags & Flag.absent) === 0;
+    case Form.quorum:
+      return readQuorumResult(bytes, view, frame, end);
+    case Form.topology:
+      return decodeTopology(bytes, view, frame + FRAME_HEADER_BYTES, end);
+    default:
+      return undefined;
+  }
+}

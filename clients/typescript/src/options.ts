@@ -1,0 +1,72 @@
+import type { Address } from './core/ports.js';
+import type { TlsOptions } from './platform/node-transport.js';
+
+/** A key: up to 65,535 bytes on the wire, less by the server's `limits.max_key`. Strings are stored as UTF-8. */
+export type Key = string | Uint8Array;
+/** A value: any bytes, also none. Strings are stored as UTF-8. */
+export type Value = string | Uint8Array;
+/** How many replicas an operation waits for; `quorum` is the default. */
+export type ConsistencyLevel = 'one' | 'quorum' | 'all';
+
+/** How a client behaves; every field has a default (`docs/client.md`). */
+export interface ClientOptions {
+  /** Milliseconds an operation may take, retries included. Default 2,000. */
+  readonly timeoutMs?: number;
+  /** The consistency of operations that do not name one. Default `quorum`. */
+  readonly consistency?: ConsistencyLevel;
+  /** Milliseconds `connect` may take until a node answers. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Pipelined connections to each node, 1 to 16. Default 1. Writes to one key always share one. */
+  readonly connectionsPerNode?: number;
+  /** Requests that may wait for replies on one connection, 1 to 32,768. Default 4,096. More wait in the client. */
+  readonly maxInFlight?: number;
+  /** Operations that may wait in the client; one more fails with `queue-full`. Default 262,144 (about 64 MiB). */
+  readonly maxQueued?: number;
+  /** Bytes a connection may hold that the kernel has not taken, before operations wait. Default 1 MiB. */
+  readonly maxRetainedBytes?: number;
+  /** A `session.token` of another client: reads and writes here come after what it had seen. */
+  readonly token?: number | string;
+}
+
+/** Where the cluster is and how to prove who asks, without a URL. */
+export interface ConnectOptions extends ClientOptions {
+  /** Contact points, `host:port`; one that answers is enough, the client learns the rest. */
+  readonly seeds: readonly (string | Address)[];
+  /** The shared key: its id and 32 secret bytes (base64url as in the URL, or the bytes). */
+  readonly key: { readonly id: string; readonly secret: string | Uint8Array };
+  /** true, or the certificates to trust. */
+  readonly tls?: boolean | TlsOptions;
+}
+
+/** What every operation takes. */
+export interface OperationOptions {
+  /** Milliseconds this operation may take, retries included. */
+  readonly timeoutMs?: number;
+  /** Stops retries and frees what the operation held; see `MemDbError.outcome` for what became of it. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions extends OperationOptions {
+  readonly consistency?: ConsistencyLevel;
+}
+
+export interface WriteOptions extends OperationOptions {
+  readonly consistency?: ConsistencyLevel;
+}
+
+export interface QuorumGetOptions extends OperationOptions {
+  /** How many replicas must answer: a majority, all of them, or a number. Default `quorum`. */
+  readonly replies?: 'quorum' | 'all' | number;
+}
+
+/** Client options with their defaults filled in and checked. */
+export interface Settings {
+  readonly timeoutMs: number;
+  readonly consistency: ConsistencyLevel;
+  readonly connectTimeoutMs: number;
+  readonly connectionsPerNode: number;
+  readonly maxInFlight: number;
+  readonly maxQueued: number;
+  readonly maxRetainedBytes: number;
+  readonly token: number;
+}
