@@ -22,6 +22,7 @@ export {
   type ServerHandshakeResult,
   type ServerHandshakeStep,
 } from './handshake-server.js';
+export { hmacSha512 } from './hmac.js';
 export { keyHash, partitionOfHash } from './key-hash.js';
 export * from './key-request.js';
 export * from './limits.js';

@@ -1,0 +1,297 @@
+import { createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  ClientHandshake,
+  Consistency,
+  decodeBatchReply,
+  decodeErrorBody,
+  decodeGetManyRequest,
+  decodeQuorumGetReply,
+  decodeSetManyRequest,
+  decodeTopology,
+  ErrorCode,
+  type ErrorCodeName,
+  encodeTopology,
+  errorDefaults,
+  Flag,
+  frameCorrelation,
+  frameCounter,
+  frameDeadlineMs,
+  frameEpoch,
+  frameFlags,
+  frameOpcode,
+  MemDbError,
+  Opcode,
+  OutgoingBuffer,
+  parseUuid,
+  Role,
+  ServerHandshake,
+  type WireTopology,
+  writeBatchReply,
+  writeErrorReply,
+  writeFrame,
+  writeGetManyRequest,
+  writeKeyRequest,
+  writeQuorumGetReply,
+  writeSetManyRequest,
+  writeSetRequest,
+  writeStampReply,
+  writeValueReply,
+} from '@memdb/protocol';
+import test from 'ava';
+import { viewOf, written } from '../harness/protocol-frames.js';
+
+const document = readFileSync(new URL('../../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
+
+/** The examples of the document: fenced blocks "```hex name", each line hexadecimal bytes and a comment behind ";". */
+const examples = new Map<string, Uint8Array>();
+for (const [, name, block] of document.matchAll(/^```hex ([\w-]+)\n([\s\S]*?)^```$/gm)) {
+  const digits = block.replace(/;.*$/gm, '').replace(/\s+/g, '');
+  examples.set(
+    name,
+    Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)),
+  );
+}
+
+function example(name: string): Uint8Array {
+  const bytes = examples.get(name);
+  if (bytes === undefined) throw new Error(`PROTOCOL.md has no example ${name}`);
+  return bytes;
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+const topology: WireTopology = {
+  epoch: 3,
+  clusterId: parseUuid('c1000000-0000-4000-8000-00000000000c'),
+  hashSeed: 0x1234abcd,
+  partitions: 2,
+  replicas: 1,
+  nodes: [
+    {
+      number: 1,
+      uuid: 'a1000000-0000-4000-8000-000000000001',
+      weight: 1,
+      address: 'h:1',
+      http: 'h:2',
+      zone: 'z',
+      host: 'm',
+    },
+    {
+      number: 5,
+      uuid: 'a5000000-0000-4000-8000-000000000005',
+      weight: 2.5,
+      address: 'h:3',
+      http: '',
+      zone: '',
+      host: 'n',
+    },
+  ],
+  owners: Uint16Array.of(5, 1),
+};
+
+/** What writes each example that is one frame, or for the topology one body. */
+const writers: Readonly<Record<string, () => Uint8Array>> = {
+  ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
+  get: () => written((out) => writeKeyRequest(out, Opcode.get, 7, 1500, 2 ** 32 + 2, 3, Consistency.quorum, 'user:1')),
+  'get-reply': () =>
+    written((out) => {
+      const value = text('Ada');
+      writeValueReply(out, 7, 2 ** 32 + 3, 3, 2 ** 32 + 3, 2, value, viewOf(value), 0, 3);
+    }),
+  'get-absent': () => written((out) => writeStampReply(out, Opcode.get, Flag.absent, 7, 12, 3, 0, 0)),
+  set: () => written((out) => writeSetRequest(out, 8, 0, 12, 3, Consistency.all, 'k', Uint8Array.of(0, 255))),
+  'set-reply': () => written((out) => writeStampReply(out, Opcode.set, 0, 8, 13, 3, 13, 1)),
+  'error-reply': () =>
+    written((out) => writeErrorReply(out, Opcode.set, 8, 13, 3, new MemDbError('unavailable', '1 of 3.', { node: 2 }))),
+  'quorum-get-reply': () =>
+    written((out) =>
+      writeQuorumGetReply(out, 9, 21, 3, {
+        agreed: false,
+        stamp: { counter: 20, node: 1 },
+        value: text('b'),
+        responses: [
+          { node: 1, kind: 'same' },
+          { node: 2, kind: 'value', stamp: { counter: 9, node: 3 }, bytes: text('a') },
+          { node: 3, kind: 'error', error: new MemDbError('timeout', 'slow', { node: 3, outcome: 'not-applied' }) },
+          { node: 4, kind: 'absent', stamp: { counter: 0, node: 0 } },
+        ],
+      }),
+    ),
+  'get-many': () => written((out) => writeGetManyRequest(out, 10, 0, 21, 3, Consistency.one, ['a', 'bc'])),
+  'get-many-reply': () =>
+    written((out) =>
+      writeBatchReply(out, Opcode.getMany, 10, 22, 3, [
+        { kind: 'value', stamp: { counter: 20, node: 1 }, bytes: text('x') },
+        { kind: 'absent', stamp: { counter: 21, node: 2 } },
+      ]),
+    ),
+  'set-many': () =>
+    written((out) =>
+      writeSetManyRequest(out, 11, 0, 22, 3, Consistency.quorum, [
+        ['a', 'x'],
+        ['b', new Uint8Array(0)],
+      ]),
+    ),
+  'set-many-reply': () =>
+    written((out) =>
+      writeBatchReply(out, Opcode.setMany, 11, 24, 3, [
+        { kind: 'stored', stamp: { counter: 23, node: 1 } },
+        { kind: 'error', error: new MemDbError('overloaded', 'Later.', { node: 1 }) },
+      ]),
+    ),
+  topology: () => encodeTopology(topology),
+};
+
+for (const [name, write] of Object.entries(writers)) {
+  test(`the code writes the ${name} of PROTOCOL.md`, (t) => {
+    t.deepEqual(write(), example(name));
+  });
+}
+
+test('every example of PROTOCOL.md is compared with the code', (t) => {
+  const handshake = ['hello', 'welcome', 'proof', 'ready'];
+  t.deepEqual([...examples.keys()].sort(), [...Object.keys(writers), ...handshake].sort());
+});
+
+test('the header fields of an example read back', (t) => {
+  const view = viewOf(example('get'));
+  t.is(frameOpcode(view, 0), Opcode.get);
+  t.is(frameFlags(view, 0), 0);
+  t.is(frameCorrelation(view, 0), 7);
+  t.is(frameDeadlineMs(view, 0), 1500);
+  t.is(frameCounter(view, 0), 2 ** 32 + 2);
+  t.is(frameEpoch(view, 0), 3);
+});
+
+test('the code reads the replies and batches of PROTOCOL.md', (t) => {
+  const read = <T>(name: string, decode: (bytes: Uint8Array, view: DataView, frame: number, end: number) => T): T => {
+    const bytes = example(name);
+    return decode(bytes, viewOf(bytes), 0, bytes.length);
+  };
+  const reply = read('quorum-get-reply', decodeQuorumGetReply);
+  t.deepEqual(reply.value, text('b'));
+  t.deepEqual(
+    reply.responses.map(({ node, kind }) => [node, kind]),
+    [
+      [1, 'same'],
+      [2, 'value'],
+      [3, 'error'],
+      [4, 'absent'],
+    ],
+  );
+  t.deepEqual(read('get-many', decodeGetManyRequest).keys, [
+    { keyStart: 34, keyLength: 1 },
+    { keyStart: 37, keyLength: 2 },
+  ]);
+  t.is(read('set-many', decodeSetManyRequest).entries.length, 2);
+  const items = read('set-many-reply', (bytes, view, frame, end) =>
+    decodeBatchReply(bytes, view, frame, end, Opcode.setMany),
+  );
+  t.deepEqual(
+    items.map((item) => item.kind),
+    ['stored', 'error'],
+  );
+  t.deepEqual(read('topology', decodeTopology), topology);
+  const error = read('error-reply', (bytes, view, _frame, end) => decodeErrorBody(bytes, view, 28, end));
+  t.deepEqual(
+    [error.code, error.outcome, error.retryable, error.node, error.message],
+    ['unavailable', 'not-applied', true, 2, '1 of 3.'],
+  );
+});
+
+test('the error table of PROTOCOL.md is the table of the code', (t) => {
+  const rows = [...document.matchAll(/^\| (\d+) \| ([a-z-]+) \| (not-applied|unknown) \| (yes|no) \|/gm)];
+  t.is(rows.length, Object.keys(ErrorCode).length);
+  for (const [, number, name, outcome, retryable] of rows) {
+    const code = name as ErrorCodeName;
+    t.is(ErrorCode[code], Number(number) as (typeof ErrorCode)[ErrorCodeName], name);
+    t.deepEqual({ ...errorDefaults(code) }, { outcome: outcome as 'unknown', retryable: retryable === 'yes' }, name);
+  }
+});
+
+test('the opcode table of PROTOCOL.md is the table of the code', (t) => {
+  const rows = [...document.matchAll(/^\| 0x([0-9a-f]{2}) \| (\w+) \|/gm)];
+  t.deepEqual(Object.fromEntries(rows.map(([, number, name]) => [name, Number.parseInt(number, 16)])), { ...Opcode });
+});
+
+const secret = Uint8Array.from({ length: 32 }, (_, index) => index);
+
+function countingFrom(first: number): (bytes: Uint8Array) => void {
+  let next = first;
+  return (bytes) => {
+    for (let index = 0; index < bytes.length; index++) bytes[index] = next++;
+  };
+}
+
+test('the code speaks the handshake of PROTOCOL.md', (t) => {
+  const client = new ClientHandshake({
+    role: Role.node,
+    keyId: 'k1',
+    secret,
+    identity: parseUuid('a2000000-0000-4000-8000-000000000002'),
+    clusterId: topology.clusterId,
+    generation: 4,
+    bootNonce: new Uint8Array(8).fill(0xbb),
+    advertisedAddress: 'h:3',
+    random: countingFrom(0x20),
+  });
+  const server = new ServerHandshake({
+    keys: () => secret,
+    identity: parseUuid('a1000000-0000-4000-8000-000000000001'),
+    clusterId: topology.clusterId,
+    nodeNumber: 1,
+    generation: 9,
+    bootNonce: new Uint8Array(8).fill(0xcc),
+    random: countingFrom(0x80),
+  });
+  const out = new OutgoingBuffer();
+  const sent = (): Uint8Array => {
+    const bytes = out.bytes.slice(0, out.end);
+    out.clear();
+    return bytes;
+  };
+  const give = (to: ClientHandshake | ServerHandshake, bytes: Uint8Array): string =>
+    to.onFrame(bytes, viewOf(bytes), 0, bytes.length, out).kind;
+
+  client.start(out);
+  t.deepEqual(sent(), example('hello'));
+  t.is(give(server, example('hello')), 'continue');
+  t.deepEqual(sent(), example('welcome'));
+  t.is(give(client, example('welcome')), 'continue');
+  t.deepEqual(sent(), example('proof'));
+  t.is(give(server, example('proof')), 'done');
+  t.deepEqual(sent(), example('ready'));
+  t.is(give(client, example('ready')), 'done');
+});
+
+/** An X25519 key of OpenSSL from its 32 raw bytes (RFC 8410 has the fixed prefixes). */
+function privateKey(raw: Uint8Array): ReturnType<typeof createPrivateKey> {
+  const der = Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), raw]);
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+}
+function publicKey(raw: Uint8Array): ReturnType<typeof createPublicKey> {
+  const der = Buffer.concat([Buffer.from('302a300506032b656e032100', 'hex'), raw]);
+  return createPublicKey({ key: der, format: 'der', type: 'spki' });
+}
+
+test('the proofs of PROTOCOL.md follow from its formulas, computed by OpenSSL', (t) => {
+  const hello = example('hello').subarray(28);
+  const welcome = example('welcome').subarray(28, 28 + 116);
+  const sha512 = (...parts: readonly (Uint8Array | string)[]): Buffer => {
+    const hash = createHash('sha512');
+    for (const part of parts) hash.update(part);
+    return hash.digest();
+  };
+  const transcript = sha512('memdb handshake v1', hello, welcome);
+  const clientSecretKey = Uint8Array.from({ length: 32 }, (_, index) => 0x20 + index);
+  const shared = diffieHellman({
+    privateKey: privateKey(clientSecretKey),
+    publicKey: publicKey(welcome.subarray(52, 84)),
+  });
+  const sessionKey = sha512(secret, shared, transcript);
+  const proof = (label: string): Uint8Array =>
+    new Uint8Array(createHmac('sha512', sessionKey).update(label).update(transcript).digest().subarray(0, 32));
+  t.deepEqual(proof('server'), example('welcome').slice(28 + 116));
+  t.deepEqual(proof('client'), example('proof').slice(28));
+});
