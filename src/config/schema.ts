@@ -88,7 +88,7 @@ const schema = {
     'sync: an answer means on disk; interval: every sync_interval; none: memory only',
   ),
   syncIntervalMs: storage('sync_interval', kind.durationMs(1, 60_000), 100, 'for durability = "interval"'),
-  segmentBytes: storage('segment_size', kind.bytes(64 * KiB, GiB), 16 * MiB, 'one log file and its memory'),
+  segmentBytes: storage('segment_size', kind.powerOfTwoBytes(64 * KiB, GiB), 16 * MiB, 'one log file and its memory'),
   memoryBytesMax: storage(
     'max_memory',
     kind.bytes(64 * MiB, 1024 * GiB, 'no bound'),
@@ -99,7 +99,7 @@ const schema = {
   keyBytesMax: limits('max_key', kind.bytes(1, keyBytesHardMax), 4 * KiB, 'longest key'),
   valueBytesMax: limits('max_value', kind.bytes(1, valueBytesHardMax), 8 * MiB, 'longest value'),
   connectionsMax: limits('max_connections', kind.integer(1, 1_000_000), 10_000, 'open connections'),
-  inflightMax: limits('max_inflight', kind.integer(1, 65_536), 1_024, 'unanswered requests of one connection'),
+  inflightMax: limits('max_inflight', kind.integer(1, 65_536), 8_192, 'unanswered requests of one connection'),
   requestTimeoutMs: limits('request_timeout', kind.durationMs(1, 600_000), 2_000, 'for requests without a deadline'),
 
   logLevel: log<ConfiguredLogLevel>(

@@ -36,10 +36,9 @@ export function integer(minimum: number, maximum: number): SettingKind<number> {
 }
 
 export function powerOfTwo(minimum: number, maximum: number): SettingKind<number> {
-  const isPower = (value: number): boolean => Number.isInteger(Math.log2(value));
   return {
     allowed: `a power of two from ${minimum} to ${maximum}`,
-    parse: (raw) => within(asNumber(raw), minimum, maximum, isPower),
+    parse: (raw) => within(asNumber(raw), minimum, maximum, isPowerOfTwo),
     format: String,
   };
 }
@@ -63,6 +62,19 @@ export function bytes(minimum: number, maximum: number, zeroMeans?: string): Set
       return within(value, minimum, maximum, Number.isSafeInteger);
     },
     format: (value) => (value === 0 ? '0' : JSON.stringify(formatBytes(value))),
+  };
+}
+
+/** A size in bytes that is a power of two. */
+export function powerOfTwoBytes(minimum: number, maximum: number): SettingKind<number> {
+  const size = bytes(minimum, maximum);
+  return {
+    allowed: `a power of two from "${formatBytes(minimum)}" to "${formatBytes(maximum)}"`,
+    parse: (raw) => {
+      const value = size.parse(raw);
+      return value !== undefined && isPowerOfTwo(value) ? value : undefined;
+    },
+    format: size.format,
   };
 }
 
@@ -104,6 +116,10 @@ export function addressList(lengthMax: number): SettingKind<readonly Address[]> 
     },
     format: (value) => `[${value.map(address.format).join(', ')}]`,
   };
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
 }
 
 function asNumber(raw: unknown): number | undefined {

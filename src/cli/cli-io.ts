@@ -1,0 +1,16 @@
+/** What a command sees of the process it runs in. Tests pass their own. */
+export interface CliIo {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Relative paths start here. */
+  readonly workingDirectory: string;
+  /** A person is looking: a value gets a newline after it. */
+  readonly outputIsTerminal: boolean;
+  writeOutput(data: string | Uint8Array): void;
+  writeError(text: string): void;
+  /** Everything on standard input, up to `bytesMax`; more is an error. */
+  readInput(bytesMax: number): Promise<Uint8Array>;
+  /** The whole file. Throws `CliError` when it cannot be read. */
+  readFile(path: string): Uint8Array;
+  /** The whole file, or undefined when there is none. */
+  readFileIfExists(path: string): Uint8Array | undefined;
+}

@@ -1,0 +1,107 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { SystemRandom } from '../../platform/system-random.js';
+import { SystemTimers } from '../../platform/system-timers.js';
+import type { CliContext } from '../cli-context.js';
+import { CliError } from '../cli-error.js';
+import { defaultDataDirectory } from '../dev/cluster-file.js';
+import { DevCluster } from '../dev/dev-cluster.js';
+import { DevFiles } from '../dev/dev-files.js';
+import { type DevNodePlan, devNodesMax, planNodes } from '../dev/dev-plan.js';
+import { deathText, servingText } from '../dev/dev-text.js';
+import { ExitCode } from '../exit-code.js';
+import type { JsonValue } from '../report.js';
+import { StopRequest } from '../system/stop-request.js';
+import { registerDevStart } from './dev-start.js';
+
+const nodesDefault = 3;
+const portDefault = 10_000;
+
+export interface DevOptions {
+  readonly nodes?: number;
+  readonly data: string;
+  readonly port: number;
+  readonly fresh?: boolean;
+}
+
+/** `memdb dev`: a cluster of processes on this machine, to develop against and to watch. */
+export function registerDev(program: Command, context: CliContext): void {
+  const dev = program
+    .command('dev')
+    .description('run a development cluster on this machine until Ctrl-C')
+    .option(
+      '--nodes <n>',
+      `how many nodes (default: as many as the data directory holds, else ${nodesDefault})`,
+      (text) => parseWhole(text, 1, devNodesMax),
+    )
+    .option('--data <dir>', 'where everything is kept', defaultDataDirectory)
+    .option(
+      '--port <port>',
+      'of node 1; node i takes port + i − 1, its http port is 100 above',
+      (text) => parseWhole(text, 1, 65_535),
+      portDefault,
+    )
+    .option('--fresh', 'remove the data of earlier runs first')
+    .action((options: DevOptions) => runDev(options, context));
+  registerDevStart(dev, context);
+}
+
+async function runDev(options: DevOptions, context: CliContext): Promise<void> {
+  const { report, io } = context;
+  const files = new DevFiles(options.data);
+  files.lock();
+  try {
+    if (options.fresh === true) files.removeData();
+    files.removeCluster();
+    const nodes = countNodes(options, files.countNodes());
+    const plans = planNodes({ nodes, port: options.port, directory: files.directory });
+    const cluster = new DevCluster({
+      files,
+      plans,
+      keys: files.keys(new SystemRandom()),
+      environment: io.environment,
+      timers: new SystemTimers(),
+      onDeath: (plan: DevNodePlan, how) => report.note(deathText(plan, how, options.data)),
+    });
+    await runUntilStopped(cluster, options, context);
+  } finally {
+    files.unlock();
+  }
+}
+
+async function runUntilStopped(cluster: DevCluster, options: DevOptions, context: CliContext): Promise<void> {
+  const { report } = context;
+  const stop = new StopRequest();
+  try {
+    const running = await Promise.race([cluster.start(), stop.requested]);
+    if (typeof running !== 'string') {
+      report.result(running as unknown as JsonValue, servingText(running, options.data));
+      await stop.requested;
+    }
+    report.note('memdb: stopping; the data stays');
+  } finally {
+    stop.onAgain(() => void cluster.stop(true));
+    await cluster.stop(false);
+    stop.close();
+  }
+}
+
+/** The cluster's size was decided when it was founded; nodes cannot join or leave by starting more or fewer. */
+function countNodes(options: DevOptions, existing: number): number {
+  if (existing === 0) return options.nodes ?? nodesDefault;
+  if (options.nodes !== undefined && options.nodes !== existing) {
+    throw new CliError(
+      'nodes-differ',
+      ExitCode.failed,
+      `${options.data} holds a cluster of ${existing} nodes: leave --nodes out, add --fresh to start over, or give another --data`,
+    );
+  }
+  return existing;
+}
+
+function parseWhole(text: string, minimum: number, maximum: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < minimum || value > maximum) {
+    throw new InvalidArgumentError(`Give a whole number from ${minimum} to ${maximum}.`);
+  }
+  return value;
+}

@@ -1,0 +1,48 @@
+/** The directory of a development cluster, below the working directory, unless `--data` names another. */
+export const defaultDataDirectory = '.memdb';
+export const clusterFileName = 'cluster.json';
+
+/** One node of a running development cluster. */
+export interface ClusterFileNode {
+  /** The node's UUID. */
+  readonly id: string;
+  readonly number: number;
+  readonly address: string;
+  readonly http: string;
+  /** null while the node is stopped. */
+  readonly pid: number | null;
+  readonly dataDir: string;
+}
+
+/** `DIR/cluster.json`: present while a development cluster runs, written once every node is serving. */
+export interface ClusterFile {
+  readonly clientUrl: string;
+  readonly adminUrl: string;
+  readonly manager: null;
+  readonly nodes: readonly ClusterFileNode[];
+}
+
+export function formatClusterFile(cluster: ClusterFile): string {
+  return `${JSON.stringify(cluster, null, 2)}\n`;
+}
+
+/** Undefined when `text` is no cluster file. */
+export function parseClusterFile(text: string): ClusterFile | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { clientUrl, adminUrl, nodes } = value as Partial<Record<keyof ClusterFile, unknown>>;
+  if (typeof clientUrl !== 'string' || typeof adminUrl !== 'string' || !Array.isArray(nodes)) return undefined;
+  return nodes.every(isNode) ? { clientUrl, adminUrl, manager: null, nodes } : undefined;
+}
+
+function isNode(value: unknown): value is ClusterFileNode {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, number, address, http, pid, dataDir } = value as Partial<Record<keyof ClusterFileNode, unknown>>;
+  const texts = [id, address, http, dataDir].every((field) => typeof field === 'string');
+  return texts && typeof number === 'number' && (pid === null || typeof pid === 'number');
+}

@@ -1,0 +1,108 @@
+import type { Timers } from '../../ports/timers.js';
+import { CliError } from '../cli-error.js';
+import { ExitCode } from '../exit-code.js';
+import { type NodeChild, startNodeChild } from '../system/node-child.js';
+import { type DevNodePlan, nodeEnvironment } from './dev-plan.js';
+
+/** A node that takes longer than this has a problem that its log explains; recovery of large data may be that. */
+const servingTimeoutMs = 60_000;
+/** Between the polite and the last signal. */
+export const stopTimeoutMs = 10_000;
+
+export interface ServingNode {
+  readonly id: string;
+  readonly number: number;
+}
+
+export interface DevNodeOptions {
+  readonly plan: DevNodePlan;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly timers: Timers;
+  /** It ended although nobody asked it to. Not called when it never came up. */
+  readonly onDeath: (how: string) => void;
+}
+
+type State =
+  | {
+      readonly kind: 'starting';
+      readonly resolve: (node: ServingNode) => void;
+      readonly reject: (error: Error) => void;
+    }
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'stopping' }
+  | { readonly kind: 'ended' };
+
+/** One node process of a development cluster, from spawn to exit. */
+export class DevNode {
+  readonly plan: DevNodePlan;
+  /** Resolves when it serves; rejects when it cannot, with what its log says. */
+  readonly serving: Promise<ServingNode>;
+  /** Resolves when the process is gone. */
+  readonly ended: Promise<void>;
+  readonly #child: NodeChild;
+  readonly #timers: Timers;
+  readonly #onDeath: (how: string) => void;
+  #state: State = { kind: 'ended' };
+  #resolveEnded: () => void = () => {};
+
+  constructor(options: DevNodeOptions) {
+    const { plan, timers } = options;
+    this.plan = plan;
+    this.#timers = timers;
+    this.#onDeath = options.onDeath;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.serving = new Promise((resolve, reject) => {
+      this.#state = { kind: 'starting', resolve, reject };
+    });
+    const timer = timers.start(servingTimeoutMs, () => this.#fail(`does not serve after ${servingTimeoutMs / 1000} s`));
+    const disarm = (): void => timers.stop(timer);
+    this.serving.then(disarm, disarm);
+    this.#child = startNodeChild({
+      arguments: ['server', '--config', plan.configFile, '--parent-channel'],
+      environment: nodeEnvironment(options.environment),
+      logFile: plan.logFile,
+      onReport: (report) => {
+        if (report.kind === 'failed') this.#fail(report.message);
+        else if (this.#state.kind === 'starting') {
+          const { resolve } = this.#state;
+          this.#state = { kind: 'serving' };
+          resolve({ id: report.id, number: report.number });
+        }
+      },
+      onExit: (how) => this.#exited(how),
+    });
+  }
+
+  get pid(): number | null {
+    return this.#child.running ? (this.#child.pid ?? null) : null;
+  }
+
+  /** Ends the process: politely, and after 10 s, or when `now`, at once. */
+  async stop(now: boolean): Promise<void> {
+    if (this.#state.kind === 'starting') this.#fail('was stopped');
+    if (this.#state.kind !== 'ended') this.#state = { kind: 'stopping' };
+    this.#child.signal(now ? 'SIGKILL' : 'SIGTERM');
+    const timer = this.#timers.start(stopTimeoutMs, () => this.#child.signal('SIGKILL'));
+    await this.ended;
+    this.#timers.stop(timer);
+  }
+
+  #fail(message: string): void {
+    if (this.#state.kind !== 'starting') return;
+    const { reject } = this.#state;
+    this.#state = { kind: 'stopping' };
+    reject(
+      new CliError('node-failed', ExitCode.failed, `${this.plan.name}: ${message}\nits log is ${this.plan.logFile}`),
+    );
+  }
+
+  #exited(how: string): void {
+    const state = this.#state;
+    if (state.kind === 'starting') this.#fail(`ended before it served (${how})`);
+    this.#state = { kind: 'ended' };
+    if (state.kind === 'serving') this.#onDeath(how);
+    this.#resolveEnded();
+  }
+}

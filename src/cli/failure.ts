@@ -1,0 +1,79 @@
+import { MemDbError } from '@memdb/client';
+import { CommanderError } from 'commander';
+import { ConfigError, type ConfigProblem } from '../config/config-error.js';
+import { DiskError } from '../ports/disk.js';
+import { CliError } from './cli-error.js';
+import { ExitCode } from './exit-code.js';
+
+/** A failed command as scripts (fields) and people (message, hint) see it. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: ExitCode;
+  /** What to do next, when there is something better than the message. */
+  readonly hint?: string;
+  readonly outcome?: 'not-applied' | 'unknown';
+  readonly retryable?: boolean;
+  /** Number or address. */
+  readonly node?: string | number;
+  readonly problems?: readonly ConfigProblem[];
+}
+
+/** Nobody who could serve the request was reached, or the cluster could not serve it now. */
+const unreachableCodes: ReadonlySet<string> = new Set([
+  'unavailable',
+  'timeout',
+  'connection-lost',
+  'not-founded',
+  'shutting-down',
+]);
+
+const hints: Readonly<Record<string, string>> = {
+  'authentication-failed': 'check key id and secret in --url or MEMDB_URL against the keys file of the nodes',
+  'not-permitted': 'this operation needs a key of another role; make one with: memdb keygen --role admin',
+  'wrong-cluster': 'the URL names nodes of different clusters, or this node moved; check the addresses',
+  unavailable:
+    'is a cluster running there? start one with `npm start`, or check the hosts and ports in --url or MEMDB_URL',
+  'connection-lost':
+    'is a cluster running there? start one with `npm start`, or check the hosts and ports in --url or MEMDB_URL',
+  timeout: 'the cluster may be slow or cut off; try a longer --timeout',
+  'not-founded': 'the cluster is not formed yet: all founders (the first entries of cluster.seeds) must be running',
+};
+
+/**
+ * Turns anything thrown by a command into what is printed. `mayWrite` is false for commands that cannot change
+ * anything: a read that got no answer is unreachable, not of unknown outcome.
+ */
+export function describeFailure(error: unknown, mayWrite: boolean): Failure {
+  if (error instanceof CliError) return { code: error.code, message: error.message, exitCode: error.exitCode };
+  if (error instanceof MemDbError) return describeMemDbError(error, mayWrite);
+  if (error instanceof CommanderError) {
+    return { code: 'usage', message: error.message.replace(/^error: /, ''), exitCode: ExitCode.usage };
+  }
+  if (error instanceof ConfigError) {
+    return { code: 'config-invalid', message: error.message, exitCode: ExitCode.failed, problems: error.problems };
+  }
+  if (error instanceof DiskError) {
+    return { code: `disk-${error.kind}`, message: error.message, exitCode: ExitCode.failed };
+  }
+  return { code: 'failed', message: error instanceof Error ? error.message : String(error), exitCode: ExitCode.failed };
+}
+
+function describeMemDbError(error: MemDbError, mayWrite: boolean): Failure {
+  const { code, message, outcome, retryable, node } = error;
+  const hint = hints[code];
+  return {
+    code,
+    message,
+    exitCode: exitCodeOf(error, mayWrite),
+    ...(hint === undefined ? {} : { hint }),
+    outcome: mayWrite ? outcome : 'not-applied',
+    retryable,
+    ...(node === undefined || node === 0 || node === '' ? {} : { node }),
+  };
+}
+
+function exitCodeOf(error: MemDbError, mayWrite: boolean): ExitCode {
+  if (mayWrite && error.outcome === 'unknown') return ExitCode.outcomeUnknown;
+  return unreachableCodes.has(error.code) ? ExitCode.unreachable : ExitCode.failed;
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { systemErrorCode } from '../../platform/disk-error.js';
+import { CliError } from '../cli-error.js';
+import type { CliIo } from '../cli-io.js';
+import { ExitCode } from '../exit-code.js';
+
+/** The real process: its standard streams, environment and files. */
+export function processIo(): CliIo {
+  const workingDirectory = process.cwd();
+  const readFile = (path: string): Uint8Array => {
+    try {
+      return readFileSync(resolve(workingDirectory, path));
+    } catch (error) {
+      throw new CliError('file-unreadable', ExitCode.failed, `cannot read ${path}: ${reason(error)}`, error);
+    }
+  };
+  return {
+    environment: process.env,
+    workingDirectory,
+    outputIsTerminal: process.stdout.isTTY === true,
+    writeOutput: (data) => void process.stdout.write(data),
+    writeError: (text) => void process.stderr.write(text),
+    readInput,
+    readFile,
+    readFileIfExists: (path) => {
+      try {
+        return readFile(path);
+      } catch (error) {
+        if (error instanceof CliError && systemErrorCode(error.cause) === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+async function readInput(bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of process.stdin) {
+    const bytes = chunk as Uint8Array;
+    total += bytes.length;
+    if (total > bytesMax) {
+      throw new CliError('value-too-large', ExitCode.failed, `standard input holds more than ${bytesMax} bytes`);
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'part of the path is not a directory',
+};
+
+/** Why a file could not be used, for the end of a sentence. */
+function reason(error: unknown): string {
+  return reasons[systemErrorCode(error)] ?? (error instanceof Error ? error.message : String(error));
+}

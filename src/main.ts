@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { connect } from '@memdb/client';
+import { runCli } from './cli/program.js';
+import { processIo } from './cli/system/process-io.js';
+
+/** The process: `bin/memdb.js` starts it. */
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+process.exitCode = await runCli({ arguments: process.argv.slice(2), version, io: processIo(), connect });
