@@ -58,7 +58,7 @@ export class LamportClock {
    * extension is under way then and the caller refuses the operation as retryable. Hot.
    */
   next(floor: number): number {
-    const counter = (floor > this.current ? floor : this.current) + 1;
+    const counter = Math.max(floor, this.current) + 1;
     if (counter > this.#mark) {
       this.observe(floor);
       this.extend();

@@ -95,6 +95,10 @@ export class ClientRequests {
         if (keyStart + keyLength > end || (opcode !== Opcode.set && keyStart + keyLength !== end)) {
           throw new ProtocolError('bad-request', start, `key of ${keyLength} bytes in a body of ${end - body}`);
         }
+        if (view.getUint8(body + 1) !== 0) {
+          this.#refuse(target, opcode, correlation, NO_OPTIONS);
+          return;
+        }
         const forwarded = (frameFlags(view, start) & Flag.forwarded) !== 0;
         this.operate(
           target,
@@ -129,11 +133,7 @@ export class ClientRequests {
         return;
       }
       default:
-        this.#refuse(target, opcode, correlation, {
-          code: 'bad-request',
-          outcome: 'not-applied',
-          message: `this node does not know operation 0x${opcode.toString(16)}; it may be older than the client`,
-        });
+        this.#refuse(target, opcode, correlation, isPeerOpcode(opcode) ? PEERS_ONLY : unknownOpcode(opcode));
     }
   }
 
@@ -270,6 +270,11 @@ export class ClientRequests {
   }
 }
 
+/** Whether only nodes may send this. */
+function isPeerOpcode(opcode: number): boolean {
+  return opcode >= Opcode.heartbeat && opcode <= Opcode.announceEpoch;
+}
+
 const REPLIES_ALL = 255;
 
 /** How many owners a quorumGet waits for: 0 asks for a majority, 255 for all. */
@@ -289,12 +294,19 @@ const NOT_FOUNDED: ReplyError = refusal(
 );
 const NOT_REPLICA: ReplyError = refusal('not-replica', 'this node holds no replica of the key; refresh the topology');
 const NO_SERIAL: ReplyError = refusal('not-supported', 'consistency "serial" is not supported by this version');
+const NO_OPTIONS: ReplyError = refusal('not-supported', 'the request has options that this version does not know');
 const BAD_CONSISTENCY: ReplyError = refusal('bad-request', 'consistency must be one, quorum or all');
 const CLOCK_AHEAD: ReplyError = refusal(
   'clock-ahead',
   'the session token is more than 2^32 ahead of this node; it was made by another cluster, or is damaged',
 );
 
+const PEERS_ONLY: ReplyError = refusal('not-permitted', 'only a node may ask this; it needs a key of role "node"');
+
+function unknownOpcode(opcode: number): ReplyError {
+  const name = `0x${opcode.toString(16)}`;
+  return refusal('bad-request', `this node does not know operation ${name}; it may be older than the client`);
+}
 function keyTooLarge(bytes: number, limits: RequestLimits): ReplyError {
   return refusal('key-too-large', `the key has ${bytes} bytes and the limit is ${limits.keyBytesMax} (limits.max_key)`);
 }

@@ -1,6 +1,7 @@
 import { createNode, type Node } from '../../src/node.js';
-import type { NodeConfig, NodeKeys } from '../../src/node-options.js';
+import type { NodeConfig } from '../../src/node-options.js';
 import type { SimCrashOptions, SimPorts, SimWorld } from './sim-world.js';
+import { TEST_NODE_KEYS } from './test-keys.js';
 
 /** Every node of a simulated cluster listens here; the host is the node's name. */
 export const SIM_PORT = 10_000;
@@ -14,18 +15,6 @@ export interface SimClusterOptions {
   readonly segmentBytes?: number;
   readonly valueBytesMax?: number;
 }
-
-/** The shared keys of a simulated cluster. */
-export const SIM_KEYS: Readonly<Record<'client' | 'node' | 'admin', { id: string; secret: Uint8Array }>> = {
-  client: { id: 'app', secret: new Uint8Array(32).fill(1) },
-  node: { id: 'peers', secret: new Uint8Array(32).fill(2) },
-  admin: { id: 'ops', secret: new Uint8Array(32).fill(3) },
-};
-
-const KEYS: NodeKeys = {
-  secret: (role, id) => (SIM_KEYS[role].id === id ? SIM_KEYS[role].secret : undefined),
-  preferred: (role) => SIM_KEYS[role],
-};
 
 /** The real node code, several times, in one simulated world. */
 export class SimCluster {
@@ -65,7 +54,7 @@ export class SimCluster {
         ...ports,
         disk: durability === 'none' ? undefined : ports.disk,
         config: this.#config(name, host ?? name),
-        keys: KEYS,
+        keys: TEST_NODE_KEYS,
         onFatal: (error) => {
           this.fatal.set(name, error);
           if (this.world.isRunning(name)) this.world.crash(name, { powerLoss: false });

@@ -1,12 +1,12 @@
-import { LEVEL, SimClient, type SimReply } from './sim-client.js';
-import type { SimCluster } from './sim-cluster.js';
+import { BareClient, type BareReply, LEVEL } from './bare-client.js';
+import { SIM_PORT, type SimCluster } from './sim-cluster.js';
 import type { SimPorts } from './sim-world.js';
 
 /** A client process of a simulated cluster, with calls that run the world until they are answered. */
 export class SimSession {
   readonly #cluster: SimCluster;
   readonly #ports: SimPorts;
-  readonly #clients: Map<string, SimClient> = new Map();
+  readonly #clients: Map<string, BareClient> = new Map();
 
   constructor(cluster: SimCluster, name = 'client') {
     this.#cluster = cluster;
@@ -14,10 +14,10 @@ export class SimSession {
   }
 
   /** A connection to one node that is authenticated, opened anew when the last one ended. */
-  to(node: string): SimClient {
+  to(node: string): BareClient {
     const known = this.#clients.get(node);
     if (known !== undefined && !known.closed) return known;
-    const client = new SimClient(this.#ports, node);
+    const client = new BareClient(this.#ports, { host: node, port: SIM_PORT });
     this.#clients.set(node, client);
     const { world } = this.#cluster;
     if (!world.runUntil(() => client.ready || client.closed, world.nowMs + 5000) || client.closed) {
@@ -26,24 +26,24 @@ export class SimSession {
     return client;
   }
 
-  set(node: string, key: string, value: string, level: number = LEVEL.quorum): SimReply {
+  set(node: string, key: string, value: string, level: number = LEVEL.quorum): BareReply {
     return this.#run((client, done) => client.set(key, value, level, done), node);
   }
 
-  delete(node: string, key: string, level: number = LEVEL.quorum): SimReply {
+  delete(node: string, key: string, level: number = LEVEL.quorum): BareReply {
     return this.#run((client, done) => client.delete(key, level, done), node);
   }
 
-  get(node: string, key: string, level: number = LEVEL.quorum): SimReply {
+  get(node: string, key: string, level: number = LEVEL.quorum): BareReply {
     return this.#run((client, done) => client.get(key, level, done), node);
   }
 
-  quorumGet(node: string, key: string, replies = 0): SimReply {
+  quorumGet(node: string, key: string, replies = 0): BareReply {
     return this.#run((client, done) => client.quorumGet(key, replies, done), node);
   }
 
-  #run(ask: (client: SimClient, done: (reply: SimReply) => void) => void, node: string): SimReply {
-    let answer: SimReply | undefined;
+  #run(ask: (client: BareClient, done: (reply: BareReply) => void) => void, node: string): BareReply {
+    let answer: BareReply | undefined;
     ask(this.to(node), (reply) => {
       answer = reply;
     });

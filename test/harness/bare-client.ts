@@ -22,12 +22,12 @@ import {
   writeKeyRequest,
   writeSetRequest,
 } from '@memdb/protocol';
-import type { Connection } from '../../src/ports/transport.js';
-import { SIM_KEYS, SIM_PORT } from './sim-cluster.js';
-import type { SimPorts } from './sim-world.js';
+import type { Random } from '../../src/ports/random.js';
+import type { Address, Connection, Transport } from '../../src/ports/transport.js';
+import { TEST_KEYS } from './test-keys.js';
 
 /** What became of one request. */
-export interface SimReply {
+export interface BareReply {
   readonly error?: MemDbError;
   readonly absent: boolean;
   readonly counter: number;
@@ -37,25 +37,32 @@ export interface SimReply {
 }
 
 /** A bare protocol client on one connection: no routing, no retries, so that a test says exactly who coordinates. */
-export class SimClient {
+export class BareClient {
   /** Highest counter seen: the session token. */
   counter = 0;
   closed = false;
   ready = false;
+  /** Why the handshake failed. */
+  refused: MemDbError | undefined;
   readonly #out = new OutgoingBuffer();
   readonly #handshake: ClientHandshake;
   readonly #reader: FrameReader;
   readonly #connection: Connection;
-  readonly #pending: Map<number, (reply: SimReply) => void> = new Map();
+  readonly #pending: Map<number, (reply: BareReply) => void> = new Map();
   #correlation = 0;
 
-  constructor(ports: SimPorts, host: string, secret: Uint8Array = SIM_KEYS.client.secret) {
+  constructor(
+    ports: { readonly random: Random; readonly transport: Transport },
+    address: Address,
+    key: { readonly id: string; readonly secret: Uint8Array } = TEST_KEYS.client,
+    role: Role = Role.client,
+  ) {
     const identity = new Uint8Array(16);
     ports.random.fill(identity);
     this.#handshake = new ClientHandshake({
-      role: Role.client,
-      keyId: SIM_KEYS.client.id,
-      secret,
+      role,
+      keyId: key.id,
+      secret: key.secret,
       identity,
       random: (bytes) => ports.random.fill(bytes),
     });
@@ -63,19 +70,16 @@ export class SimClient {
       maxFrameBytes: 16 * 1024 * 1024,
       onFrame: (bytes, view, start, end) => this.#onFrame(bytes, view, start, end),
     });
-    this.#connection = ports.transport.connect(
-      { host, port: SIM_PORT },
-      {
-        onOpen: () => {
-          this.#handshake.start(this.#out);
-          this.#flush();
-        },
-        onData: (bytes, view, start, end) => this.#reader.push(bytes, view, start, end),
-        onClose: () => {
-          this.closed = true;
-        },
+    this.#connection = ports.transport.connect(address, {
+      onOpen: () => {
+        this.#handshake.start(this.#out);
+        this.#flush();
       },
-    );
+      onData: (bytes, view, start, end) => this.#reader.push(bytes, view, start, end),
+      onClose: () => {
+        this.closed = true;
+      },
+    });
   }
 
   /** Requests that have no answer yet. */
@@ -83,35 +87,55 @@ export class SimClient {
     return this.#pending.size;
   }
 
-  set(key: string, value: string, level: number, done: (reply: SimReply) => void, timeoutMs = 2000): void {
+  set(key: string, value: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
     const correlation = this.#expect(done);
     writeSetRequest(this.#out, correlation, timeoutMs, this.counter, 0, level, key, value);
     this.#flush();
   }
 
-  get(key: string, level: number, done: (reply: SimReply) => void, timeoutMs = 2000): void {
+  get(key: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
     this.#ask(Opcode.get, key, level, done, timeoutMs);
   }
 
-  delete(key: string, level: number, done: (reply: SimReply) => void, timeoutMs = 2000): void {
+  delete(key: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
     this.#ask(Opcode.delete, key, level, done, timeoutMs);
   }
 
   /** `replies`: 0 for a majority, 255 for all, or a number. */
-  quorumGet(key: string, replies: number, done: (reply: SimReply) => void, timeoutMs = 2000): void {
+  quorumGet(key: string, replies: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
     this.#ask(Opcode.quorumGet, key, replies, done, timeoutMs);
+  }
+
+  /** A request of any kind whose body is a key. */
+  ask(opcode: number, key: string, done: (reply: BareReply) => void): void {
+    this.#ask(opcode, key, 2, done, 2000);
+  }
+
+  /** Sends bytes as they are. */
+  sendRaw(bytes: Uint8Array): void {
+    this.#connection.write(bytes, 0, bytes.length);
+  }
+
+  /** Waits for the reply to a request that was sent raw. */
+  expectRaw(correlation: number, done: (reply: BareReply) => void): void {
+    this.#pending.set(correlation, done);
+  }
+
+  /** Stops reading replies. */
+  pause(): void {
+    this.#connection.pause();
   }
 
   close(): void {
     this.#connection.destroy();
   }
 
-  #ask(opcode: number, key: string, level: number, done: (reply: SimReply) => void, timeoutMs: number): void {
+  #ask(opcode: number, key: string, level: number, done: (reply: BareReply) => void, timeoutMs: number): void {
     writeKeyRequest(this.#out, opcode, this.#expect(done), timeoutMs, this.counter, 0, level, key);
     this.#flush();
   }
 
-  #expect(done: (reply: SimReply) => void): number {
+  #expect(done: (reply: BareReply) => void): number {
     this.#correlation++;
     this.#pending.set(this.#correlation, done);
     return this.#correlation;
@@ -125,7 +149,7 @@ export class SimClient {
     if (!this.ready) {
       const step = this.#handshake.onFrame(bytes, view, start, end, this.#out);
       this.#flush();
-      if (step.kind === 'failed') throw step.error;
+      if (step.kind === 'failed') this.refused = step.error;
       this.ready = step.kind === 'done';
       return;
     }
@@ -137,7 +161,7 @@ export class SimClient {
   }
 }
 
-function readReply(bytes: Uint8Array, view: DataView, start: number, end: number): SimReply {
+function readReply(bytes: Uint8Array, view: DataView, start: number, end: number): BareReply {
   const flags = frameFlags(view, start);
   const body = start + FRAME_HEADER_BYTES;
   if ((flags & Flag.error) !== 0) {
