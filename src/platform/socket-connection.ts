@@ -30,6 +30,7 @@ export class SocketConnection implements Connection, ReceiveSink {
     socket.on('error', (error) => {
       this.#error ??= error;
     });
+    socket.once('end', () => this.#peerEnded(socket));
     socket.once('close', () => this.#closed());
   }
 
@@ -102,6 +103,13 @@ export class SocketConnection implements Connection, ReceiveSink {
       if (socket.writableLength > 0) this.#awaitDrain(socket);
       else this.#handler?.onDrain?.();
     });
+  }
+
+  /** The stream closes by itself once it has written what is left; a peer that takes none of it is not waited for. */
+  #peerEnded(socket: Socket): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    socket.setTimeout(this.#lingerMs, () => socket.destroy());
   }
 
   #closed(): void {

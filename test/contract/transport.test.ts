@@ -130,6 +130,39 @@ for (const [name, make] of CONTRACT_WORLDS) {
     listener.close();
   });
 
+  promise('what is still written to a peer that ended does nothing, and the close is no error', async (world, t) => {
+    const { client, server, listener } = await connectPair(world);
+    client.connection?.end();
+    const onClose = server.onClose.bind(server);
+    server.onClose = (error) => {
+      t.true(server.send(pattern(10)));
+      onClose(error);
+    };
+    await world.until(() => {
+      server.connection?.write(pattern(1), 0, 1);
+      return server.closes === 1 && client.closes === 1;
+    });
+    t.is(server.error, undefined);
+    t.is(client.error, undefined);
+    t.is(client.receivedBytes, 0);
+    listener.close();
+  });
+
+  promise(
+    'a peer that ended is sent what had been written, and not waited for when it does not read',
+    async (world, t) => {
+      const { client, server, listener } = await connectPair(world);
+      server.send(pattern(32 * MIB));
+      client.connection?.pause();
+      client.send(pattern(1));
+      await world.until(() => server.receivedBytes === 1);
+      client.connection?.end();
+      await world.until(() => client.closes === 1 && server.closes === 1);
+      t.is(server.drains, 0);
+      listener.close();
+    },
+  );
+
   promise('last words reach a peer that is still sending', async (world, t) => {
     const { client, server, listener } = await connectPair(world);
     server.onBytes = () => {

@@ -102,6 +102,7 @@ export class SimConnection implements Connection {
     if (this.#retainedBytes > 0) {
       this.ended = true;
       this.#closeWhenFlushed = true;
+      this.#linger(this.#retainedBytes);
       return;
     }
     this.out?.sendEnd();

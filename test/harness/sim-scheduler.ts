@@ -99,11 +99,17 @@ export class SimScheduler {
   }
 
   #finishTurn(): void {
-    for (let index = 0; index < this.#endOfTurn.length; index++) {
-      if (this.#endOfTurnHosts[index].alive) this.#endOfTurn[index]();
+    let index = 0;
+    try {
+      while (index < this.#endOfTurn.length) {
+        const callback = this.#endOfTurn[index];
+        if (this.#endOfTurnHosts[index++].alive) callback();
+      }
+    } finally {
+      // After an exception that a test expects, what ran must not run again.
+      this.#endOfTurn.splice(0, index);
+      this.#endOfTurnHosts.splice(0, index);
     }
-    this.#endOfTurn.length = 0;
-    this.#endOfTurnHosts.length = 0;
   }
 
   #push(atMs: number, sequence: number, event: SimEvent): void {
