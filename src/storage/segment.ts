@@ -1,7 +1,5 @@
 import type { DiskFile } from '../ports/disk.js';
-
-/** First byte behind the segment's header. */
-export const SEGMENT_HEADER_BYTES = 64;
+import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 
 /** A piece of the log: memory and file hold the same bytes. */
 export class Segment {
@@ -13,14 +11,23 @@ export class Segment {
   readonly capacity: number;
   /** LSN of the first record; `lastLsn` is one below it while there is none. */
   readonly firstLsn: number;
+  readonly firstLsnLow: number;
   lastLsn: number;
   /** Where the next record goes; where the chain ends in a sealed segment. */
   tail: number = SEGMENT_HEADER_BYTES;
   /** Bytes before this offset are in the file; before `durableOffset`, on the device. */
   writtenOffset = 0;
   durableOffset = 0;
+  /** Where the header of the batch that is not written yet lies; 0 when there is none. */
+  openHeader = 0;
+  /** No more appends: the next segment is in use. */
+  sealed = false;
   /** Record bytes that the index points to. */
   liveBytes = 0;
+  /** Memory that was touched up to here, whatever `tail` says: recycled buffers, files read as a whole. */
+  touchedBytes = 0;
+  /** Where locations in this segment begin (see `SegmentTable`). */
+  locationBase = 0;
   file: DiskFile | undefined;
 
   constructor(id: number, generation: number, memory: ArrayBuffer, firstLsn: number) {
@@ -30,11 +37,12 @@ export class Segment {
     this.view = new DataView(memory);
     this.capacity = memory.byteLength;
     this.firstLsn = firstLsn;
+    this.firstLsnLow = firstLsn >>> 0;
     this.lastLsn = firstLsn - 1;
   }
 
-  /** The full LSN of a record here from its low half. A segment spans less than 2^32 LSNs. */
+  /** The full LSN of a record here from its low half: a segment spans less than 2^32 LSNs. */
   lsnOf(lsnLow: number): number {
-    return this.firstLsn + ((lsnLow - this.firstLsn) >>> 0);
+    return this.firstLsn + ((lsnLow - this.firstLsnLow) >>> 0);
   }
 }

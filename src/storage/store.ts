@@ -1,107 +1,445 @@
+import { copyBytes } from '@memdb/protocol';
+import { contentHash } from '../model/content-hash.js';
+import {
+  kindOf,
+  lengthOf,
+  paddedRecordBytes,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordBytes,
+  recordCounter,
+  recordKindLength,
+  recordLsnLow,
+  recordNode,
+  recordSalt,
+  writeRecordHeader,
+} from '../model/record.js';
+import { ActiveLog, type LogFiles, SEGMENT_OVERHEAD_BYTES } from './active-log.js';
+import { BufferPool } from './buffer-pool.js';
+import { Catalog } from './catalog.js';
 import { FoundRecord } from './found-record.js';
-import type { LogCursor } from './log-cursor.js';
+import { LogCursor } from './log-cursor.js';
+import { LogWriter } from './log-writer.js';
+import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
+import { type RecoveredLog, recoverLog } from './recovery.js';
+import { type OnRefused, RunIntake } from './run-intake.js';
 import type { Segment } from './segment.js';
+import { segmentPath } from './segment-header.js';
+import { SegmentSupply } from './segment-supply.js';
+import { SegmentTable } from './segment-table.js';
+import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
 
+export type { OnRefused } from './run-intake.js';
 export type { Durability, Room, StoreOptions, StoreStats } from './store-options.js';
 
-/** Where the record appended last lies, for building runs. One object, reused. */
+/** Where the record appended last lies. One object, reused. */
 export interface Appended {
   segment: Segment;
   offset: number;
-  /** Record bytes with padding: the next record may begin right behind. */
+  /** Bytes with padding: the next record may lie right behind. */
   bytes: number;
 }
 
-/** Called for each refused record of a run: its LSN at the sender (low 32 bits) and the stamp that supersedes it. */
-export type OnRefused = (senderLsnLow: number, counter: number, node: number) => void;
+const UTF_8 = new TextEncoder();
+const NO_BYTES = new Uint8Array(0);
+/** A location has 32 bits for words of 4 bytes, 16 GiB: 16 segments of this size. */
+const SEGMENT_BYTES_MAX: number = 2 ** 30;
 
-function pending(): never {
-  throw new Error('not built yet');
+/**
+ * Keys and values of a node, in memory and durable: the log and the index over it.
+ *
+ * The caller stamps: the store keeps the newest stamp of each key, in whatever order versions come. Ask `room` before
+ * `append`, call `commit` at the end of a turn, and speak of a record only when `durableLsn` has reached it.
+ *
+ * ```ts
+ * if (store.room(recordBytes(3, 5), RecordKind.value) === 'ok') {
+ *   const lsn = store.append(RecordKind.value, counter, node, hash, key, 0, 3, value, 0, 5);
+ *   store.commit();             // onDurable(n) with n >= lsn follows
+ * }
+ * ```
+ */
+export class Store {
+  readonly #options: StoreOptions;
+  readonly #catalog: Catalog;
+  readonly #pool: BufferPool;
+  readonly #log: ActiveLog;
+  readonly #files: LogFiles | undefined;
+  readonly #intake: RunIntake;
+  readonly #highestRecovered: number;
+  /** What `lookup` found. */
+  readonly found: FoundRecord = new FoundRecord();
+  /** What `append` appended. */
+  readonly appended: Appended;
+  /** Views of the buffers that the last append read from: callers use the same few over and over. */
+  #keyBytes: Uint8Array = NO_BYTES;
+  #keyView: DataView = viewOf(NO_BYTES);
+  #valueBytes: Uint8Array = NO_BYTES;
+  #valueView: DataView = viewOf(NO_BYTES);
+  #announcedLsn: number;
+  /** `room` has said no since `onRoom` was called. */
+  #refused = false;
+  #closed = false;
+
+  private constructor(options: StoreOptions, recovered: RecoveredLog, pool: BufferPool) {
+    this.#options = options;
+    this.#catalog = recovered.catalog;
+    this.#pool = pool;
+    this.#highestRecovered = recovered.catalog.highestCounter;
+    this.#announcedLsn = recovered.lastLsn;
+    this.#files = this.#makeFiles(recovered);
+    const { segments } = this.#catalog;
+    this.#log = new ActiveLog(
+      segments,
+      this.#files,
+      pool,
+      options.segmentBytes,
+      recovered.lastLsn,
+      recovered.previous,
+      recovered.continued,
+    );
+    this.#intake = new RunIntake(this.#catalog, this.#log);
+    this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
+    this.#files?.supply.refill();
+    this.#registerGauges();
+  }
+
+  /**
+   * Reads the log back and goes on behind it.
+   * Throws `StorageError`: `corrupt`, with file and offset, when durable data is damaged; `unsupported-format`; `full`
+   * when the disk has no room for the tail that must be written again. Throws `DiskError` when the disk fails.
+   */
+  static open(options: StoreOptions): Store {
+    const { segmentBytes, disk, durability } = options;
+    const powerOfTwo = 2 ** Math.round(Math.log2(segmentBytes)) === segmentBytes;
+    if (!powerOfTwo || segmentBytes <= SEGMENT_OVERHEAD_BYTES || segmentBytes > SEGMENT_BYTES_MAX) {
+      throw new RangeError(
+        `segmentBytes is ${segmentBytes}; it must be a power of two above ${SEGMENT_OVERHEAD_BYTES} and at most ${SEGMENT_BYTES_MAX}`,
+      );
+    }
+    if ((durability === 'none') !== (disk === undefined)) {
+      throw new TypeError(`durability ${durability} needs ${durability === 'none' ? 'no' : 'a'} disk`);
+    }
+    const pool = new BufferPool(segmentBytes);
+    if (disk === undefined) return new Store(options, emptyLog(options), pool);
+    const startedMs = options.clock.monotonicMs();
+    const recovered = recoverLog({ ...options, disk, pool });
+    const store = new Store(options, recovered, pool);
+    options.telemetry.log('info', 'log-recovered', {
+      lastLsn: recovered.lastLsn,
+      keys: recovered.catalog.keys,
+      segments: recovered.catalog.segments.ordered.length,
+      rewrittenBytes: recovered.rewrittenBytes,
+      milliseconds: options.clock.monotonicMs() - startedMs,
+    });
+    return store;
+  }
+
+  /** The newest record in memory. */
+  get lastLsn(): number {
+    return this.#log.lastLsn;
+  }
+  /** Records up to here may be spoken of: synced in mode `sync`, written in `interval`, all in `none`. */
+  get durableLsn(): number {
+    const writer = this.#files?.writer;
+    if (writer === undefined) return this.#log.lastLsn;
+    return this.#options.durability === 'sync' ? writer.syncedLsn : writer.writtenLsn;
+  }
+  /** Records up to here are on the device, whatever the mode; all of them in mode `none`. */
+  get syncedLsn(): number {
+    return this.#files === undefined ? this.#log.lastLsn : this.#files.writer.syncedLsn;
+  }
+  /** The placement in force, and whether `configurePlacement` made it so, in this run or an earlier one. */
+  get placement(): Placement & { readonly configured: boolean } {
+    const { index, hashSeed } = this.#catalog;
+    const configured = this.#catalog.meta(PLACEMENT_META) !== undefined;
+    return { partitions: index.partitions, hashSeed, configured };
+  }
+
+  /** Divides the keys in this way from now on, and keeps it in the log. Rebuilds the index if there are any keys. */
+  configurePlacement(partitions: number, hashSeed: number): void {
+    const placement: Placement = { partitions, hashSeed: hashSeed >>> 0 };
+    const kept = decodePlacement(this.#catalog.meta(PLACEMENT_META));
+    if (kept?.partitions !== placement.partitions || kept.hashSeed !== placement.hashSeed) {
+      this.putMeta(PLACEMENT_META, encodePlacement(placement));
+    }
+    if (this.#catalog.isPlacedAs(placement)) return;
+    const empty = this.#catalog.isEmpty;
+    this.#catalog.place(placement);
+    if (!empty) this.#catalog.rebuild();
+  }
+
+  /**
+   * Whether the log knows the key `view[keyStart, keyStart + keyLength)` with this hash; `found` describes its newest
+   * record, value or tombstone. Hot.
+   */
+  lookup(hash: number, _bytes: Uint8Array, view: DataView, keyStart: number, keyLength: number): boolean {
+    const { index, segments } = this.#catalog;
+    const location = index.find(hash, view, keyStart, keyLength);
+    if (location === 0) return false;
+    const segment = segments.segmentAt(location);
+    const offset = segments.offsetAt(location);
+    const own = segment.view;
+    const kindLength = recordKindLength(own, offset);
+    const found = this.found;
+    found.bytes = segment.bytes;
+    found.view = own;
+    found.offset = offset;
+    found.kind = kindOf(kindLength);
+    found.keyStart = offset + RECORD_HEADER_BYTES;
+    found.keyLength = keyLength;
+    found.valueStart = offset + RECORD_HEADER_BYTES + keyLength;
+    found.valueLength = lengthOf(kindLength) - RECORD_HEADER_BYTES - keyLength;
+    found.counter = recordCounter(own, offset);
+    found.node = recordNode(own, offset);
+    found.lsn = segment.lsnOf(recordLsnLow(own, offset));
+    found.durable = found.lsn <= this.durableLsn;
+    return true;
+  }
+
+  /** Whether a record of `bytes` (header, key and value) can be appended now. Tombstones pass the memory bound. Hot. */
+  room(bytes: number, kind: number): Room {
+    const size = paddedRecordBytes(bytes);
+    const max = this.#options.memoryBytesMax;
+    let room: Room = this.#closed ? 'busy' : this.#log.room(size);
+    if (max > 0 && room === 'ok' && kind !== RecordKind.tombstone && this.accountedBytes + size > max) {
+      room = 'memory-full';
+    }
+    if (room !== 'ok') this.#refused = true;
+    return room;
+  }
+
+  /** What the memory bound counts: touched memory of segments, and the index. */
+  get accountedBytes(): number {
+    return this.#log.touchedBytes + this.#catalog.index.bytes;
+  }
+
+  /**
+   * Appends one record with the stamp (`counter`, `node`); key and value are copied. The index follows when the stamp is
+   * the newest of the key. Returns the record's LSN; `appended` says where it lies. `room` was asked before: throws
+   * `StorageError` `full` where it would have refused. Hot.
+   */
+  append(
+    kind: number,
+    counter: number,
+    node: number,
+    hash: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyLength: number,
+    valueBytes: Uint8Array,
+    valueStart: number,
+    valueLength: number,
+  ): number {
+    if (bytes !== this.#keyBytes) {
+      this.#keyBytes = bytes;
+      this.#keyView = viewOf(bytes);
+    }
+    if (valueBytes !== this.#valueBytes) {
+      this.#valueBytes = valueBytes;
+      this.#valueView = viewOf(valueBytes);
+    }
+    const log = this.#log;
+    const size = recordBytes(keyLength, valueLength);
+    const offset = log.place(size);
+    const segment = log.active;
+    const { bytes: own, view } = segment;
+    const lsnLow = (log.lastLsn + 1) >>> 0;
+    // The padding; the rest of this word is overwritten.
+    view.setUint32(offset + size - 4, 0, true);
+    view.setUint32(offset, lsnLow, true);
+    writeRecordHeader(view, offset, kind, RECORD_HEADER_BYTES + keyLength + valueLength, keyLength, counter, node);
+    const keyAt = offset + RECORD_HEADER_BYTES;
+    copyBytes(own, view, keyAt, bytes, this.#keyView, keyStart, keyLength);
+    copyBytes(own, view, keyAt + keyLength, valueBytes, this.#valueView, valueStart, valueLength);
+    const checksum = contentHash(view, offset + 8, offset + size) + recordSalt(segment.generation, offset, lsnLow);
+    view.setInt32(offset + 4, checksum | 0, true);
+    const lsn = log.advance(size);
+    if (kind === RecordKind.meta) this.#catalog.admitMeta(segment, offset, lsn);
+    else this.#catalog.admit(segment, offset, size, kind, counter, node, hash, keyLength);
+    const appended = this.appended;
+    appended.segment = segment;
+    appended.offset = offset;
+    appended.bytes = size;
+    return lsn;
+  }
+
+  /**
+   * Stores a run of records as a peer shipped it: `bytes[start, end)` lay at `senderOffset` in its segment of
+   * `senderGeneration`. Each record is verified, gets a local LSN, and the index follows where its stamp is the newest.
+   * `onRefused` is called for each that is superseded here; one that is held already with the same stamp counts as
+   * stored. With `skipHeld` what is held or superseded is not copied again. The memory bound does not apply.
+   *
+   * False when there is no room: nothing was stored. Throws `StorageError` `bad-run` when anything does not verify:
+   * nothing was stored either.
+   */
+  ingestRun(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    senderGeneration: number,
+    senderOffset: number,
+    skipHeld: boolean,
+    onRefused: OnRefused,
+  ): boolean {
+    const salted = senderOffset - start;
+    const size = this.#intake.verify(view, start, end, senderGeneration, salted);
+    if (this.#closed || this.#log.room(size) !== 'ok') {
+      this.#refused = true;
+      return false;
+    }
+    this.#intake.store(bytes, view, start, end, senderGeneration, salted, skipHeld, onRefused);
+    return true;
+  }
+
+  /**
+   * Keeps a small value of the node's own under a name, in place of an earlier one; returns its LSN. Uses the reserve
+   * when there is no room for others; throws `StorageError` `full` when that is used up too.
+   */
+  putMeta(name: string, value: Uint8Array): number {
+    const key = UTF_8.encode(name);
+    return this.append(RecordKind.meta, 0, 0, 0, key, 0, key.length, value, 0, value.length);
+  }
+
+  /** A copy of the value kept last under this name, durable or not. */
+  meta(name: string): Uint8Array | undefined {
+    return this.#catalog.meta(name);
+  }
+
+  metaNames(): string[] {
+    return this.#catalog.metaNames();
+  }
+
+  /** Calls `done` once everything appended so far is on the device, also in mode `interval`; at once in mode `none`. */
+  syncNow(done: () => void): void {
+    if (this.#files === undefined) done();
+    else this.#files.writer.syncNow(done);
+  }
+
+  /** The end of a turn: what was appended is written and synced, unless a sync is running; then right after it. */
+  commit(): void {
+    if (this.#files !== undefined) {
+      this.#files.writer.commit();
+    } else if (this.#announcedLsn !== this.#log.lastLsn) {
+      this.#announcedLsn = this.#log.lastLsn;
+      this.#options.onDurable(this.#announcedLsn);
+    }
+  }
+
+  /** The highest counter of any stamp in the log when it was opened. */
+  highestCounter(): number {
+    return this.#highestRecovered;
+  }
+
+  /** Walks the records with an LSN above `afterLsn`. */
+  logCursor(afterLsn: number): LogCursor {
+    return new LogCursor(this.#catalog.segments, afterLsn);
+  }
+
+  stats(): StoreStats {
+    const { ordered } = this.#catalog.segments;
+    const preparedSegments = this.#files?.supply.count ?? 0;
+    let segmentBytes = this.#pool.bytes;
+    let usedBytes = 0;
+    for (const segment of ordered) {
+      segmentBytes += segment.capacity;
+      usedBytes += segment.tail;
+    }
+    return {
+      keys: this.#catalog.keys,
+      tombstones: this.#catalog.tombstones,
+      liveBytes: this.#catalog.liveBytes,
+      deadBytes: usedBytes - this.#catalog.liveBytes,
+      segmentBytes,
+      indexBytes: this.#catalog.index.bytes,
+      accountedBytes: this.accountedBytes,
+      logBytesOnDisk:
+        this.#files === undefined ? 0 : segmentBytes - this.#pool.bytes + preparedSegments * this.#options.segmentBytes,
+      segments: ordered.length,
+      preparedSegments,
+      lastBatchBytes: this.#files?.writer.lastBatchBytes ?? 0,
+    };
+  }
+
+  /** Writes and syncs what is left, then calls `done`. Nothing can be appended from now on. */
+  close(done: (error?: Error) => void): void {
+    this.#closed = true;
+    const files = this.#files;
+    if (files === undefined) {
+      done();
+      return;
+    }
+    const { active } = this.#log;
+    const finish = (error?: Error): void => {
+      files.supply.close();
+      active.file?.close();
+      done(error);
+    };
+    if (active.file === undefined && files.supply.full) {
+      files.writer.stop();
+      const path = segmentPath(active.id);
+      finish(new StorageError('full', path, 0, `No room for ${path}: the last meta records were not kept.`));
+      return;
+    }
+    files.writer.close(active, finish);
+  }
+
+  #makeFiles(recovered: RecoveredLog): LogFiles | undefined {
+    const { disk, timers, telemetry, segmentBytes, onDurable } = this.#options;
+    if (disk === undefined) return undefined;
+    const onFatal = (error: Error): void => this.#fail(error);
+    const onSpace = (): void => this.#announceRoom();
+    const onReady = (): void => {
+      this.#log.attachFile();
+      this.#announceRoom();
+    };
+    const { prepared, nextId, lastLsn, proven } = recovered;
+    return {
+      supply: new SegmentSupply({ disk, timers, telemetry, segmentBytes, nextId, prepared, onReady, onFatal }),
+      writer: new LogWriter(this.#options, { onDurable, onSpace, onFatal }, lastLsn, proven),
+    };
+  }
+
+  #announceRoom(): void {
+    if (!this.#refused || this.#closed) return;
+    this.#refused = false;
+    this.#options.onRoom();
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#files?.writer.stop();
+    this.#files?.supply.close();
+    this.#options.telemetry.log('error', 'log-failed', { message: error.message });
+    this.#options.onFatal(error);
+  }
+
+  #registerGauges(): void {
+    const { telemetry } = this.#options;
+    const catalog = this.#catalog;
+    telemetry.gauge('memdb_keys', 'Keys with a value.', () => catalog.keys);
+    telemetry.gauge('memdb_tombstones', 'Keys whose newest version is a deletion.', () => catalog.tombstones);
+    telemetry.gauge('memdb_live_bytes', 'Bytes of records that are the newest of their key.', () => catalog.liveBytes);
+    telemetry.gauge('memdb_accounted_bytes', 'Memory of segments and index.', () => this.accountedBytes);
+    telemetry.gauge('memdb_segments', 'Segments of the log.', () => catalog.segments.ordered.length);
+  }
 }
 
-export class Store {
-  readonly found: FoundRecord = new FoundRecord();
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
-  static open(_options: StoreOptions): Store {
-    return pending();
-  }
-  get appended(): Appended {
-    return pending();
-  }
-  get lastLsn(): number {
-    return pending();
-  }
-  get durableLsn(): number {
-    return pending();
-  }
-  get syncedLsn(): number {
-    return pending();
-  }
-  /** The placement in force; `configured` once `configurePlacement` was called, in this run or an earlier one. */
-  get placement(): { readonly partitions: number; readonly hashSeed: number; readonly configured: boolean } {
-    return pending();
-  }
-  configurePlacement(_partitions: number, _hashSeed: number): void {
-    pending();
-  }
-  lookup(_hash: number, _bytes: Uint8Array, _view: DataView, _keyStart: number, _keyLength: number): boolean {
-    return pending();
-  }
-  room(_recordBytes: number, _kind: number): Room {
-    return pending();
-  }
-  append(
-    _kind: number,
-    _counter: number,
-    _node: number,
-    _hash: number,
-    _bytes: Uint8Array,
-    _keyStart: number,
-    _keyLength: number,
-    _valueBytes: Uint8Array,
-    _valueStart: number,
-    _valueLength: number,
-  ): number {
-    return pending();
-  }
-  ingestRun(
-    _bytes: Uint8Array,
-    _view: DataView,
-    _start: number,
-    _end: number,
-    _senderGeneration: number,
-    _senderOffset: number,
-    _skipHeld: boolean,
-    _onRefused: OnRefused,
-  ): boolean {
-    return pending();
-  }
-  putMeta(_name: string, _value: Uint8Array): number {
-    return pending();
-  }
-  meta(_name: string): Uint8Array | undefined {
-    return pending();
-  }
-  metaNames(): string[] {
-    return pending();
-  }
-  syncNow(_done: () => void): void {
-    pending();
-  }
-  commit(): void {
-    pending();
-  }
-  highestCounter(): number {
-    return pending();
-  }
-  logCursor(_afterLsn: number): LogCursor {
-    return pending();
-  }
-  stats(): StoreStats {
-    return pending();
-  }
-  close(_done: (error?: Error) => void): void {
-    pending();
-  }
+function emptyLog(options: StoreOptions): RecoveredLog {
+  return {
+    catalog: new Catalog(new SegmentTable(options.segmentBytes), options),
+    lastLsn: 0,
+    continued: undefined,
+    previous: { id: 0, end: 0 },
+    proven: { segment: 0, offset: 0 },
+    prepared: [],
+    nextId: 1,
+    rewrittenBytes: 0,
+  };
 }

@@ -1,0 +1,159 @@
+import { BATCH_HEADER_BYTES } from './batch-header.js';
+import type { BufferPool } from './buffer-pool.js';
+import type { LogWriter } from './log-writer.js';
+import { Segment } from './segment.js';
+import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
+import type { SegmentSupply } from './segment-supply.js';
+import type { SegmentTable } from './segment-table.js';
+import { StorageError } from './storage-error.js';
+import type { Room } from './store-options.js';
+
+/**
+ * Kept free in the last segment that has a file, for meta records: 600 extensions of the clock's lease of 100 bytes, or
+ * a few topologies, while the disk is full.
+ */
+export const META_RESERVE_BYTES: number = 64 * 1024;
+/** A batch header in front and the closing one behind; with the header, what a segment needs beside one record. */
+const BATCH_OVERHEAD_BYTES: number = 2 * BATCH_HEADER_BYTES;
+export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERHEAD_BYTES + META_RESERVE_BYTES;
+
+/** Files behind the log: absent when nothing is durable. */
+export interface LogFiles {
+  readonly supply: SegmentSupply;
+  readonly writer: LogWriter;
+}
+
+/**
+ * The segment that takes appends, and its change to the next. Memory comes first: right after a start the active segment
+ * may still wait for its file, and takes meta records meanwhile.
+ */
+export class ActiveLog {
+  readonly #segments: SegmentTable;
+  readonly #files: LogFiles | undefined;
+  readonly #pool: BufferPool;
+  readonly #segmentBytes: number;
+  #nextId: number;
+  /** Touched bytes of all segments but the active one. */
+  #sealedBytes = 0;
+  active: Segment;
+  lastLsn: number;
+
+  /** Goes on in `continued`, or in a new segment behind `previous`. */
+  constructor(
+    segments: SegmentTable,
+    files: LogFiles | undefined,
+    pool: BufferPool,
+    segmentBytes: number,
+    lastLsn: number,
+    previous: { readonly id: number; readonly end: number },
+    continued: Segment | undefined,
+  ) {
+    this.#segments = segments;
+    this.#files = files;
+    this.#pool = pool;
+    this.#segmentBytes = segmentBytes;
+    this.#nextId = previous.id + 1;
+    this.lastLsn = lastLsn;
+    for (const segment of segments.ordered) if (segment !== continued) this.#sealedBytes += touchedBytes(segment);
+    this.active = continued ?? this.#open(previous.id, previous.end);
+  }
+
+  /** Memory of the segments that was touched, spare buffers included. */
+  get touchedBytes(): number {
+    return this.#sealedBytes + touchedBytes(this.active) + this.#pool.bytes;
+  }
+
+  /** Whether `bytes`, padded, can be appended. Hot. */
+  room(bytes: number): Room {
+    const { active } = this;
+    const files = this.#files;
+    const needed = active.tail + BATCH_OVERHEAD_BYTES + bytes;
+    if (files === undefined) {
+      return needed <= active.capacity || this.#segments.hasFreeSlot ? 'ok' : 'memory-full';
+    }
+    if (files.writer.full) return 'disk-full';
+    const hasNext = files.supply.count > 0 && this.#segments.hasFreeSlot;
+    if (active.file !== undefined && (hasNext || needed + META_RESERVE_BYTES <= active.capacity)) return 'ok';
+    if (!this.#segments.hasFreeSlot) return 'memory-full';
+    return files.supply.full ? 'disk-full' : 'busy';
+  }
+
+  /**
+   * Where the next `bytes` of records go in `active`, which may have become another segment by this call. Room for them
+   * is certain, the batch has its header. `advance` follows. Hot.
+   */
+  place(bytes: number): number {
+    let segment = this.active;
+    if (bytes > this.freeBytes) {
+      segment = this.#roll(bytes);
+    }
+    this.#files?.writer.openBatch(segment);
+    return segment.tail;
+  }
+
+  /** Bytes of records that the active segment still takes. */
+  get freeBytes(): number {
+    const { active } = this;
+    const header = active.openHeader === 0 ? BATCH_HEADER_BYTES : 0;
+    return active.capacity - BATCH_HEADER_BYTES - header - active.tail;
+  }
+
+  /** One record of `bytes`, padded, was put at the place; returns its LSN. Hot. */
+  advance(bytes: number): number {
+    const { active } = this;
+    const lsn = this.lastLsn + 1;
+    this.lastLsn = lsn;
+    active.tail += bytes;
+    active.lastLsn = lsn;
+    if (this.#files !== undefined) this.#files.writer.lastLsn = lsn;
+    return lsn;
+  }
+
+  /** Gives the active segment the file that it waits for. */
+  attachFile(): void {
+    const { active } = this;
+    const files = this.#files;
+    if (files === undefined || active.file !== undefined) return;
+    const prepared = files.supply.take();
+    if (prepared === undefined) return;
+    if (prepared.id !== active.id) throw new Error(`file ${prepared.id} came for segment ${active.id}`);
+    active.file = prepared.file;
+    files.writer.resume();
+  }
+
+  #roll(bytes: number): Segment {
+    const sealed = this.active;
+    const usable = this.#segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
+    const ready = this.#segments.hasFreeSlot && (this.#files === undefined || this.#files.supply.count > 0);
+    if (!ready || bytes > usable) {
+      throw new StorageError('full', segmentPath(sealed.id), sealed.tail, `no room in the log for ${bytes} bytes`);
+    }
+    this.#sealedBytes += touchedBytes(sealed);
+    this.active = this.#open(sealed.id, sealed.tail);
+    this.#files?.writer.seal(sealed);
+    return this.active;
+  }
+
+  #open(previousId: number, previousEnd: number): Segment {
+    const id = this.#files?.supply.nextReadyId ?? this.#nextId++;
+    const memory = this.#pool.take();
+    const segment = new Segment(id, id, memory.buffer, this.lastLsn + 1);
+    if (memory.recycled) segment.touchedBytes = this.#segmentBytes;
+    writeSegmentHeader(segment.view, {
+      id,
+      generation: segment.generation,
+      flags: 0,
+      firstLsn: segment.firstLsn,
+      capacity: segment.capacity,
+      previousId,
+      previousEnd,
+    });
+    segment.file = this.#files?.supply.take()?.file;
+    this.#segments.add(segment);
+    return segment;
+  }
+}
+
+function touchedBytes(segment: Segment): number {
+  return Math.max(segment.tail, segment.touchedBytes);
+}

@@ -1,0 +1,217 @@
+import { compareStamps, keyHash } from '@memdb/protocol';
+import {
+  kindOf,
+  lengthOf,
+  paddedRecordBytes,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordCounter,
+  recordKeyLength,
+  recordKindLength,
+  recordLsnLow,
+  recordNode,
+} from '../model/record.js';
+import { KeyIndex } from './key-index.js';
+import type { Placement } from './placement.js';
+import type { Segment } from './segment.js';
+import { SEGMENT_HEADER_BYTES } from './segment-header.js';
+import type { SegmentTable } from './segment-table.js';
+
+/** What became of a record that was shown to the catalog. */
+export const Verdict = { newest: 0, duplicate: 1, superseded: 2 } as const;
+
+interface MetaEntry {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly lsn: number;
+}
+
+const UTF_8 = new TextDecoder();
+
+/**
+ * What the log means: which record is the newest of each key, whatever the order in which they were appended, and
+ * which meta record is in force. It also counts what is live, which compaction will go by.
+ */
+export class Catalog {
+  readonly segments: SegmentTable;
+  readonly index: KeyIndex;
+  readonly #metas: Map<string, MetaEntry> = new Map();
+  hashSeed: number;
+  keys = 0;
+  tombstones = 0;
+  liveBytes = 0;
+  /** The highest counter of any stamp that was admitted. */
+  highestCounter = 0;
+  /** After a verdict other than `newest`: the stamp that the index holds. */
+  heldCounter = 0;
+  heldNode = 0;
+
+  constructor(segments: SegmentTable, placement: Placement) {
+    this.segments = segments;
+    this.index = new KeyIndex(segments, placement.partitions);
+    this.hashSeed = placement.hashSeed;
+  }
+
+  /** No key was admitted. */
+  get isEmpty(): boolean {
+    return this.keys + this.tombstones === 0;
+  }
+
+  isPlacedAs(placement: Placement): boolean {
+    return this.index.partitions === placement.partitions && this.hashSeed === placement.hashSeed;
+  }
+
+  /** Changes the placement of an empty index, or of one that is rebuilt next. */
+  place(placement: Placement): void {
+    this.index.reset(placement.partitions);
+    this.hashSeed = placement.hashSeed;
+  }
+
+  /** Admits the value or tombstone at `offset`, whose key hashes to `hash`. `bytes` is its padded size. Hot. */
+  admit(
+    segment: Segment,
+    offset: number,
+    bytes: number,
+    kind: number,
+    counter: number,
+    node: number,
+    hash: number,
+    keyLength: number,
+  ): number {
+    if (counter > this.highestCounter) this.highestCounter = counter;
+    const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
+    if (held === 0) {
+      this.index.insertFound(this.segments.locationOf(segment, offset));
+    } else {
+      const heldSegment = this.segments.segmentAt(held);
+      const heldOffset = this.segments.offsetAt(held);
+      const verdict = this.#compare(heldSegment.view, heldOffset, counter, node);
+      if (verdict !== Verdict.newest) return verdict;
+      this.index.replaceFound(this.segments.locationOf(segment, offset));
+      this.#retire(heldSegment, heldOffset);
+    }
+    if (kind === RecordKind.tombstone) this.tombstones++;
+    else this.keys++;
+    segment.liveBytes += bytes;
+    this.liveBytes += bytes;
+    return Verdict.newest;
+  }
+
+  /** What `admit` would say of such a version, from the outside of the log. */
+  judge(hash: number, view: DataView, keyStart: number, keyLength: number, counter: number, node: number): number {
+    const held = this.index.find(hash, view, keyStart, keyLength);
+    if (held === 0) return Verdict.newest;
+    return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), counter, node);
+  }
+
+  /** Admits the meta record at `offset` and returns its name; the highest LSN of a name is in force. */
+  admitMeta(segment: Segment, offset: number, lsn: number): string {
+    const name = this.#metaName(segment, offset);
+    const held = this.#metas.get(name);
+    if (held !== undefined && held.lsn > lsn) return name;
+    if (held !== undefined) this.#loseLive(held.segment, sizeAt(held.segment.view, held.offset));
+    this.#metas.set(name, { segment, offset, lsn });
+    const bytes = sizeAt(segment.view, offset);
+    segment.liveBytes += bytes;
+    this.liveBytes += bytes;
+    return name;
+  }
+
+  /** A copy of the value in force; undefined when there is none of this name. */
+  meta(name: string): Uint8Array | undefined {
+    const entry = this.#metas.get(name);
+    if (entry === undefined) return undefined;
+    const { view, bytes } = entry.segment;
+    const start = entry.offset + RECORD_HEADER_BYTES + recordKeyLength(view, entry.offset);
+    return bytes.slice(start, entry.offset + lengthOf(recordKindLength(view, entry.offset)));
+  }
+
+  metaNames(): string[] {
+    return [...this.#metas.keys()];
+  }
+
+  /**
+   * A record was copied to another place: whatever still points to the old one points to the new one. Says whether
+   * anything did. The LSN and all else stays.
+   */
+  relocate(from: Segment, fromOffset: number, to: Segment, toOffset: number): boolean {
+    const view = from.view;
+    const kindLength = recordKindLength(view, fromOffset);
+    if (kindOf(kindLength) === RecordKind.meta) {
+      const name = this.#metaName(from, fromOffset);
+      const held = this.#metas.get(name);
+      if (held === undefined || held.segment !== from || held.offset !== fromOffset) return false;
+      this.#metas.set(name, { segment: to, offset: toOffset, lsn: held.lsn });
+    } else {
+      const keyLength = recordKeyLength(view, fromOffset);
+      const keyStart = fromOffset + RECORD_HEADER_BYTES;
+      const hash = keyHash(from.bytes, view, keyStart, keyLength, this.hashSeed);
+      const held = this.index.find(hash, view, keyStart, keyLength);
+      if (held === 0 || held !== this.segments.locationOf(from, fromOffset)) return false;
+      this.index.replaceFound(this.segments.locationOf(to, toOffset));
+    }
+    const bytes = paddedRecordBytes(lengthOf(kindLength));
+    from.liveBytes -= bytes;
+    to.liveBytes += bytes;
+    return true;
+  }
+
+  /** Builds the index again from the segments, after `place`. */
+  rebuild(): void {
+    this.keys = 0;
+    this.tombstones = 0;
+    this.liveBytes = 0;
+    this.#metas.clear();
+    for (const segment of this.segments.ordered) {
+      segment.liveBytes = 0;
+      this.#admitAll(segment);
+    }
+  }
+
+  #admitAll(segment: Segment): void {
+    const { bytes, view } = segment;
+    let size = 0;
+    for (let offset = SEGMENT_HEADER_BYTES; offset < segment.tail; offset += size) {
+      const kindLength = recordKindLength(view, offset);
+      const kind = kindOf(kindLength);
+      size = paddedRecordBytes(lengthOf(kindLength));
+      if (kind === RecordKind.meta) this.admitMeta(segment, offset, segment.lsnOf(recordLsnLow(view, offset)));
+      if (kind !== RecordKind.value && kind !== RecordKind.tombstone) continue;
+      const keyLength = recordKeyLength(view, offset);
+      const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
+      this.admit(segment, offset, size, kind, recordCounter(view, offset), recordNode(view, offset), hash, keyLength);
+    }
+  }
+
+  #compare(heldView: DataView, heldOffset: number, counter: number, node: number): number {
+    const heldCounter = recordCounter(heldView, heldOffset);
+    const heldNode = recordNode(heldView, heldOffset);
+    const order = compareStamps(counter, node, heldCounter, heldNode);
+    if (order > 0) return Verdict.newest;
+    this.heldCounter = heldCounter;
+    this.heldNode = heldNode;
+    return order === 0 ? Verdict.duplicate : Verdict.superseded;
+  }
+
+  /** The record is no longer what the index points to. */
+  #retire(segment: Segment, offset: number): void {
+    const kindLength = recordKindLength(segment.view, offset);
+    if (kindOf(kindLength) === RecordKind.tombstone) this.tombstones--;
+    else this.keys--;
+    this.#loseLive(segment, paddedRecordBytes(lengthOf(kindLength)));
+  }
+
+  #loseLive(segment: Segment, bytes: number): void {
+    segment.liveBytes -= bytes;
+    this.liveBytes -= bytes;
+  }
+
+  #metaName(segment: Segment, offset: number): string {
+    const start = offset + RECORD_HEADER_BYTES;
+    return UTF_8.decode(segment.bytes.subarray(start, start + recordKeyLength(segment.view, offset)));
+  }
+}
+
+function sizeAt(view: DataView, offset: number): number {
+  return paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
+}

@@ -1,0 +1,101 @@
+import { contentHash } from '../model/content-hash.js';
+import type { Disk } from '../ports/disk.js';
+import { LOG_DIRECTORY } from './segment-header.js';
+import { StorageError } from './storage-error.js';
+
+export const MANIFEST_PATH: string = `${LOG_DIRECTORY}/MANIFEST`;
+
+const MAGIC_LOW = 0x444d454d; // "MEMD"
+const MAGIC_HIGH = 0x4e414d42; // "BMAN"
+const VERSION = 1;
+const HEADER_BYTES = 32;
+const ENTRY_BYTES = 20;
+const CHECKSUM_BYTES = 4;
+const TWO_32 = 4294967296;
+
+/** A segment that is complete: all of `[64, end)` is durable, whatever lies behind does not count. */
+export interface ManifestSegment {
+  readonly id: number;
+  readonly generation: number;
+  readonly firstLsn: number;
+  readonly end: number;
+}
+
+/** What the log consists of, as the last start left it; younger segments are found by their headers. */
+export interface Manifest {
+  /** In the order of their LSNs. */
+  readonly segments: readonly ManifestSegment[];
+  /** Files below this id that are not named above are left over and are removed. */
+  readonly nextSegmentId: number;
+  /** The placement that the index was built for; 0 partitions when it is not known yet. */
+  readonly partitions: number;
+  readonly hashSeed: number;
+}
+
+export const EMPTY_MANIFEST: Manifest = { segments: [], nextSegmentId: 1, partitions: 0, hashSeed: 0 };
+
+/** docs/log-format.md, "Manifest". */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + manifest.segments.length * ENTRY_BYTES + CHECKSUM_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC_LOW, true);
+  view.setUint32(4, MAGIC_HIGH, true);
+  view.setUint32(8, VERSION, true);
+  view.setUint32(12, manifest.segments.length, true);
+  view.setUint32(16, manifest.nextSegmentId, true);
+  view.setUint32(20, manifest.partitions, true);
+  view.setUint32(24, manifest.hashSeed, true);
+  let at = HEADER_BYTES;
+  for (const segment of manifest.segments) {
+    view.setUint32(at, segment.id, true);
+    view.setUint32(at + 4, segment.generation, true);
+    view.setUint32(at + 8, segment.firstLsn % TWO_32, true);
+    view.setUint32(at + 12, Math.floor(segment.firstLsn / TWO_32), true);
+    view.setUint32(at + 16, segment.end, true);
+    at += ENTRY_BYTES;
+  }
+  view.setInt32(at, contentHash(view, 0, at), true);
+  return bytes;
+}
+
+/** Undefined when the bytes are not a whole, undamaged manifest. Throws `unsupported-format` for a later version's. */
+export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = bytes.length - CHECKSUM_BYTES;
+  if (end < HEADER_BYTES || bytes.length % 4 !== 0) return undefined;
+  if (view.getUint32(0, true) !== MAGIC_LOW || view.getUint32(4, true) !== MAGIC_HIGH) return undefined;
+  if (view.getInt32(end, true) !== contentHash(view, 0, end)) return undefined;
+  if (view.getUint32(8, true) !== VERSION) {
+    throw new StorageError('unsupported-format', MANIFEST_PATH, 8, `${MANIFEST_PATH} was written by a later version.`);
+  }
+  const count = view.getUint32(12, true);
+  if (end !== HEADER_BYTES + count * ENTRY_BYTES) return undefined;
+  const segments: ManifestSegment[] = [];
+  for (let at = HEADER_BYTES; at < end; at += ENTRY_BYTES) {
+    segments.push({
+      id: view.getUint32(at, true),
+      generation: view.getUint32(at + 4, true),
+      firstLsn: view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * TWO_32,
+      end: view.getUint32(at + 16, true),
+    });
+  }
+  return {
+    segments,
+    nextSegmentId: view.getUint32(16, true),
+    partitions: view.getUint32(20, true),
+    hashSeed: view.getUint32(24, true),
+  };
+}
+
+/** The manifest of this directory; undefined when there is none. Throws `corrupt` when it is damaged. */
+export function readManifest(disk: Disk): Manifest | undefined {
+  if (!disk.exists(MANIFEST_PATH)) return undefined;
+  const manifest = decodeManifest(disk.read(MANIFEST_PATH));
+  if (manifest !== undefined) return manifest;
+  throw new StorageError('corrupt', MANIFEST_PATH, 0, `${MANIFEST_PATH} is damaged. ${CORRUPTION_ADVICE}`);
+}
+
+/** What a person can do about a log that is not to be trusted. */
+export const CORRUPTION_ADVICE: string =
+  'Acknowledged data may be lost here, so the node does not start. Restore the file from this very directory, or move ' +
+  'the data directory away: the node then joins as a new one and is refilled by its replicas.';

@@ -1,0 +1,356 @@
+import { type Disk, DiskError, type DiskFile } from '../ports/disk.js';
+import type { BufferPool } from './buffer-pool.js';
+import { Catalog } from './catalog.js';
+import { ChainReader, isBehind } from './chain-reader.js';
+import { corrupt, findLogFiles, type LogFilesFound, openNamed, type UsedFile } from './log-files.js';
+import { copyRecords, hasRecordsBehind } from './log-rewriter.js';
+import type { ProvenPoint } from './log-writer.js';
+import { EMPTY_MANIFEST, encodeManifest, MANIFEST_PATH, type Manifest, readManifest } from './manifest.js';
+import { decodePlacement, PLACEMENT_META } from './placement.js';
+import { isAllZero, ProofScan } from './proof-scan.js';
+import { Segment } from './segment.js';
+import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
+import type { PreparedFile } from './segment-supply.js';
+import { SegmentTable } from './segment-table.js';
+import { StorageError } from './storage-error.js';
+
+/** A start copies small segments together up to this part of a segment, so that many crashes do not leave many files. */
+const FOLD_PART = 4;
+
+export interface RecoveryOptions {
+  readonly disk: Disk;
+  readonly segmentBytes: number;
+  readonly partitions: number;
+  readonly hashSeed: number;
+  readonly pool: BufferPool;
+}
+
+/** What a start goes on from. All of it is durable. */
+export interface RecoveredLog {
+  readonly catalog: Catalog;
+  readonly lastLsn: number;
+  /** The segment to append to, after a clean end; otherwise a new one follows `previous`. */
+  readonly continued: Segment | undefined;
+  readonly previous: { readonly id: number; readonly end: number };
+  readonly proven: ProvenPoint;
+  readonly prepared: PreparedFile[];
+  readonly nextId: number;
+  /** Bytes that were copied to new files because nothing proved them durable. */
+  readonly rewrittenBytes: number;
+}
+
+/**
+ * Reads the log back (mechanisms: The log on disk). A record that does not verify is the torn tail and is cut, unless
+ * something durable says that it had been durable: then the log is damaged, and this throws `corrupt` with file and
+ * offset. Records that verify but that nothing proves are copied to a new file: after a failed sync the page cache may
+ * show what the device never got.
+ *
+ * Synchronous: the node has nothing else to do yet. It may crash at any point: until the manifest is replaced the old
+ * files count, from then on the new ones do.
+ */
+export function recoverLog(options: RecoveryOptions): RecoveredLog {
+  const { disk } = options;
+  const manifest = prepareDirectory(disk);
+  const files = findLogFiles(disk, manifest);
+  const recovery = new Recovery(options, manifest, files);
+  recovery.readNamed();
+  recovery.readChain();
+  return recovery.finish();
+}
+
+function prepareDirectory(disk: Disk): Manifest {
+  disk.makeDirectory(LOG_DIRECTORY);
+  disk.syncDirectory('');
+  const manifest = readManifest(disk);
+  if (manifest !== undefined) return manifest;
+  // It is written before the first segment is made.
+  const first = disk.list(LOG_DIRECTORY).find((name) => name.endsWith('.seg'));
+  if (first !== undefined) throw corrupt(MANIFEST_PATH, 0, `the file is missing although ${first} is there`);
+  disk.replace(MANIFEST_PATH, encodeManifest(EMPTY_MANIFEST));
+  return EMPTY_MANIFEST;
+}
+
+class Recovery {
+  readonly #options: RecoveryOptions;
+  readonly #manifest: Manifest;
+  readonly #files: LogFilesFound;
+  readonly #catalog: Catalog;
+  readonly #reader: ChainReader;
+  /** Segments younger than the manifest that hang together, and their files. */
+  readonly #chain: Segment[] = [];
+  #previous: { id: number; end: number } = { id: 0, end: 0 };
+  #nextId: number;
+  /** Files that are removed once nothing needs them any more. */
+  readonly #obsolete: number[];
+  #prepared: PreparedFile[] = [];
+
+  constructor(options: RecoveryOptions, manifest: Manifest, files: LogFilesFound) {
+    this.#options = options;
+    this.#manifest = manifest;
+    this.#files = files;
+    this.#nextId = files.nextId;
+    this.#obsolete = [...files.leftovers];
+    const known = manifest.partitions !== 0;
+    this.#catalog = new Catalog(
+      new SegmentTable(largestSegment(options.segmentBytes, manifest, files.used)),
+      known ? manifest : options,
+    );
+    this.#reader = new ChainReader(this.#catalog);
+  }
+
+  /** Segments of the manifest are durable as a whole: whatever does not verify there is damage. */
+  readNamed(): void {
+    for (const named of this.#manifest.segments) {
+      const file = openNamed(this.#options.disk, named);
+      const segment = this.#load(file, named.id, named.generation, named.firstLsn, new ArrayBuffer(named.end));
+      file.close();
+      this.#reader.nextLsn = named.firstLsn;
+      this.#reader.read(segment, named.end);
+      if (segment.tail !== named.end) throw corrupt(segmentPath(named.id), segment.tail, 'a durable record is damaged');
+      markDurable(segment);
+      this.#previous = { id: named.id, end: named.end };
+    }
+    this.#reader.provenSegment = 0;
+    this.#reader.provenOffset = 0;
+  }
+
+  /** Younger segments follow as long as each begins where the one before ends. */
+  readChain(): void {
+    const { used } = this.#files;
+    while (used.length > 0) {
+      const { header, file } = used[0];
+      const follows =
+        header.previousId === this.#previous.id &&
+        header.previousEnd === this.#previous.end &&
+        header.firstLsn === this.#reader.nextLsn;
+      if (!follows) return;
+      used.shift();
+      const memory = this.#takeMemory(header.capacity);
+      const segment = this.#load(file, header.id, header.generation, header.firstLsn, memory);
+      segment.touchedBytes = header.capacity;
+      segment.file = file;
+      this.#reader.read(segment, header.capacity);
+      this.#chain.push(segment);
+      this.#previous = { id: segment.id, end: segment.tail };
+    }
+  }
+
+  finish(): RecoveredLog {
+    const clean = this.#examineRest();
+    const last = this.#chain.at(-1);
+    const { index, offset } = this.#provenPoint();
+    const unproven = hasRecordsBehind(this.#chain.slice(index), offset);
+    let continued: Segment | undefined;
+    let rewrittenBytes = 0;
+    if (clean && !unproven && last !== undefined && index === this.#chain.length - 1) {
+      // Whatever lies behind the proven point is one batch header. It is written again, with what follows it.
+      last.tail = offset;
+      continued = last;
+    } else if (last !== undefined || !clean) {
+      rewrittenBytes = this.#rewrite(index, offset);
+    }
+    for (const segment of this.#catalog.segments.ordered) {
+      markDurable(segment);
+      if (segment !== continued) seal(segment);
+    }
+    this.#applyPlacement();
+    for (const id of this.#obsolete) this.#options.disk.remove(segmentPath(id));
+    return {
+      catalog: this.#catalog,
+      lastLsn: this.#reader.nextLsn - 1,
+      continued,
+      previous: this.#previous,
+      proven: continued === undefined ? { segment: 0, offset: 0 } : { segment: continued.id, offset },
+      prepared: this.#prepared,
+      nextId: this.#nextId,
+      rewrittenBytes,
+    };
+  }
+
+  /**
+   * Looks at all that the chain does not reach. Throws `corrupt` when a header there proves something behind the
+   * chain's end. False when there is anything but zeros: then the last segment cannot be continued.
+   */
+  #examineRest(): boolean {
+    const { segmentBytes } = this.#options;
+    const last = this.#chain.at(-1);
+    const endSegment = last?.id ?? 0;
+    const endOffset = last?.tail ?? 0;
+    const rest = new ProofScan();
+    if (last !== undefined) rest.scan(last.view, last.tail, last.capacity, last.generation);
+    if (last !== undefined && isBehind(rest.segment, rest.offset, endSegment, endOffset)) {
+      throw corrupt(segmentPath(last.id), last.tail, 'a durable record is damaged');
+    }
+    const strays: PreparedFile[] = [...this.#files.damaged];
+    for (const { header, file } of this.#files.used) strays.push({ id: header.id, file });
+    for (const unused of this.#files.unused) {
+      if (!isAllZero(unused.file)) strays.push(unused);
+      else if (unused.file.size() === segmentBytes) this.#prepared.push(unused);
+      else this.#discard(unused);
+    }
+    strays.sort((left, right) => left.id - right.id);
+    for (const stray of strays) {
+      this.#scanStray(stray, last);
+      this.#discard(stray);
+    }
+    // A file is used only after all with a lower id.
+    const lowest = Math.max(endSegment, strays.at(-1)?.id ?? 0);
+    for (const early of this.#prepared.filter((prepared) => prepared.id <= lowest)) this.#discard(early);
+    this.#prepared = this.#prepared.filter((prepared) => prepared.id > lowest);
+    return !rest.sawBytes && strays.length === 0 && (last === undefined || last.capacity === segmentBytes);
+  }
+
+  #scanStray(stray: PreparedFile, last: Segment | undefined): void {
+    const size = stray.file.size() & ~3;
+    const bytes = new Uint8Array(size);
+    stray.file.read(bytes, 0, size, 0);
+    const scan = new ProofScan();
+    // The generation of a segment that is no copy is its id.
+    scan.scan(new DataView(bytes.buffer), SEGMENT_HEADER_BYTES, size, stray.id);
+    if (!isBehind(scan.segment, scan.offset, last?.id ?? 0, last?.tail ?? 0)) return;
+    if (last === undefined || endsCleanly(last)) {
+      throw corrupt(
+        segmentPath(stray.id),
+        0,
+        'the segment does not follow the one before it, its header or a file is lost,',
+      );
+    }
+    throw corrupt(segmentPath(last.id), last.tail, 'a durable record is damaged');
+  }
+
+  /** The last point of the chain that something proves: an index into the chain and an offset. */
+  #provenPoint(): { index: number; offset: number } {
+    const { provenSegment, provenOffset } = this.#reader;
+    const index = this.#chain.findIndex((segment) => segment.id === provenSegment);
+    return index < 0 ? { index: 0, offset: SEGMENT_HEADER_BYTES } : { index, offset: provenOffset };
+  }
+
+  /** Copies what is not proven, and small segments before it, to new files, and makes the manifest say so. */
+  #rewrite(chainIndex: number, chainOffset: number): number {
+    const { segments } = this.#catalog;
+    const { segmentBytes, pool } = this.#options;
+    const before = segments.ordered;
+    const foldBytesMax = segmentBytes / FOLD_PART;
+    let first = before.length - this.#chain.length + chainIndex;
+    let from = chainOffset;
+    if (first < before.length && from - SEGMENT_HEADER_BYTES <= foldBytesMax) {
+      let folded = from - SEGMENT_HEADER_BYTES;
+      from = SEGMENT_HEADER_BYTES;
+      while (first > 0 && folded + before[first - 1].tail - SEGMENT_HEADER_BYTES <= foldBytesMax) {
+        first--;
+        folded += before[first].tail - SEGMENT_HEADER_BYTES;
+      }
+    }
+    const sources = before.slice(first);
+    const copies = copyRecords(this.#catalog, sources, from, segmentBytes, () => this.#nextId++);
+    let rewrittenBytes = 0;
+    for (const copy of copies) {
+      this.#replace(segmentPath(copy.id), copy.bytes);
+      rewrittenBytes += copy.tail;
+    }
+    for (const [index, source] of sources.entries()) {
+      if (index === 0 && from > SEGMENT_HEADER_BYTES) {
+        source.tail = from;
+        source.lastLsn = (copies[0]?.firstLsn ?? this.#reader.nextLsn) - 1;
+        continue;
+      }
+      segments.remove(source);
+      source.file?.close();
+      this.#obsolete.push(source.id);
+      pool.give(source.view.buffer as ArrayBuffer);
+    }
+    this.#replace(MANIFEST_PATH, encodeManifest(this.#newManifest()));
+    const last = segments.ordered.at(-1);
+    this.#previous = { id: last?.id ?? 0, end: last?.tail ?? 0 };
+    return rewrittenBytes;
+  }
+
+  #newManifest(): Manifest {
+    const placement = decodePlacement(this.#catalog.meta(PLACEMENT_META));
+    return {
+      segments: this.#catalog.segments.ordered.map(({ id, generation, firstLsn, tail }) => ({
+        id,
+        generation,
+        firstLsn,
+        end: tail,
+      })),
+      nextSegmentId: this.#prepared[0]?.id ?? this.#nextId,
+      partitions: placement?.partitions ?? 0,
+      hashSeed: placement?.hashSeed ?? 0,
+    };
+  }
+
+  /** Writes a file as a whole. On a full disk it gives up prepared files for that: they can be made again. */
+  #replace(path: string, bytes: Uint8Array): void {
+    const { disk } = this.#options;
+    for (;;) {
+      try {
+        disk.replace(path, bytes);
+        return;
+      } catch (error) {
+        if (!(error instanceof DiskError) || error.kind !== 'full') throw error;
+        const given = this.#prepared.pop();
+        if (given === undefined) {
+          const message = `No room to write ${bytes.length} bytes to ${path}. Free space on this disk, then start again.`;
+          throw new StorageError('full', path, 0, message, error);
+        }
+        given.file.close();
+        disk.remove(segmentPath(given.id));
+      }
+    }
+  }
+
+  /** When the placement was found behind the first keys only, the index was built for another one. */
+  #applyPlacement(): void {
+    const placement = decodePlacement(this.#catalog.meta(PLACEMENT_META));
+    if (placement === undefined || this.#catalog.isPlacedAs(placement)) return;
+    this.#catalog.place(placement);
+    this.#catalog.rebuild();
+  }
+
+  #load(file: DiskFile, id: number, generation: number, firstLsn: number, memory: ArrayBuffer): Segment {
+    const { segments } = this.#catalog;
+    const segment = new Segment(id, generation, memory, firstLsn);
+    if (!segments.hasFreeSlot) {
+      const message = `The log has more than ${segments.slotsMax} segments. Set storage.segment_size to a larger size.`;
+      throw new StorageError('full', segmentPath(id), 0, message);
+    }
+    file.read(segment.bytes, 0, segment.capacity, 0);
+    segments.add(segment);
+    return segment;
+  }
+
+  #takeMemory(capacity: number): ArrayBuffer {
+    return capacity === this.#options.segmentBytes ? this.#options.pool.take().buffer : new ArrayBuffer(capacity);
+  }
+
+  #discard(prepared: PreparedFile): void {
+    prepared.file.close();
+    this.#obsolete.push(prepared.id);
+  }
+}
+
+/** The chain ends with zeros or with the segment, not with something that fails to verify. */
+function endsCleanly(segment: Segment): boolean {
+  const { view, tail, capacity } = segment;
+  for (let at = tail; at < Math.min(tail + 12, capacity); at += 4) if (view.getInt32(at, true) !== 0) return false;
+  return true;
+}
+
+function markDurable(segment: Segment): void {
+  segment.writtenOffset = segment.tail;
+  segment.durableOffset = segment.tail;
+}
+
+function seal(segment: Segment): void {
+  segment.sealed = true;
+  segment.file?.close();
+  segment.file = undefined;
+}
+
+function largestSegment(segmentBytes: number, manifest: Manifest, used: readonly UsedFile[]): number {
+  let largest = segmentBytes;
+  for (const { header } of used) while (largest < header.capacity) largest *= 2;
+  for (const { end } of manifest.segments) while (largest < end) largest *= 2;
+  return largest;
+}

@@ -1,0 +1,181 @@
+import { copyBytes, keyHash } from '@memdb/protocol';
+import { contentHash } from '../model/content-hash.js';
+import {
+  kindOf,
+  lengthOf,
+  paddedRecordBytes,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordCounter,
+  recordFlags,
+  recordKeyLength,
+  recordKindLength,
+  recordLsnLow,
+  recordNode,
+  recordSalt,
+} from '../model/record.js';
+import type { ActiveLog } from './active-log.js';
+import { BATCH_HEADER_BYTES } from './batch-header.js';
+import { type Catalog, Verdict } from './catalog.js';
+import { segmentPath } from './segment-header.js';
+import { StorageError } from './storage-error.js';
+
+/** Called for each refused record of a run: its LSN at the sender (low 32 bits) and the stamp that supersedes it. */
+export type OnRefused = (senderLsnLow: number, counter: number, node: number) => void;
+
+/**
+ * Takes in runs of records as they lie in a peer's segment. Records are verified where they arrived, copied as a whole
+ * and given the salt of their new place: nothing is hashed twice. Batch headers and meta records of the sender are its
+ * own affair and are left out. Hot: `bench/storage-micro.ts` watches it.
+ */
+export class RunIntake {
+  readonly #catalog: Catalog;
+  readonly #log: ActiveLog;
+
+  constructor(catalog: Catalog, log: ActiveLog) {
+    this.#catalog = catalog;
+    this.#log = log;
+  }
+
+  /**
+   * Bytes that the run would take here. Throws `bad-run` when a record does not verify.
+   * `salted` is what the sender's offsets are ahead of those in `view`.
+   */
+  verify(view: DataView, start: number, end: number, generation: number, salted: number): number {
+    let bytes = 0;
+    let at = start;
+    while (at < end) {
+      if (end - at < RECORD_HEADER_BYTES) throw badRun(at - start, 'it ends inside a record');
+      const kindLength = recordKindLength(view, at);
+      const length = lengthOf(kindLength);
+      const size = paddedRecordBytes(length);
+      const kind = kindOf(kindLength);
+      const keyLength = recordKeyLength(view, at);
+      if (size > end - at || length < RECORD_HEADER_BYTES + keyLength)
+        throw badRun(at - start, 'a length is impossible');
+      if (kind === RecordKind.batchHeader && length === BATCH_HEADER_BYTES) {
+        // It may not even be complete: its checksum is set when the batch is written.
+        at += size;
+        continue;
+      }
+      const lsnLow = recordLsnLow(view, at);
+      const checksum = (contentHash(view, at + 8, at + size) + recordSalt(generation, at + salted, lsnLow)) | 0;
+      if (view.getInt32(at + 4, true) !== checksum) throw badRun(at - start, 'a checksum does not match');
+      if (isData(kind)) {
+        if (keyLength === 0 || recordFlags(view, at) !== 0) throw badRun(at - start, 'a record is not understood');
+        bytes += size;
+      } else if (kind !== RecordKind.meta) {
+        throw badRun(at - start, 'a record is of an unknown kind');
+      }
+      at += size;
+    }
+    return bytes;
+  }
+
+  /** Stores a run that `verify` accepted and for which there is room. */
+  store(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    generation: number,
+    salted: number,
+    skipHeld: boolean,
+    onRefused: OnRefused,
+  ): void {
+    const log = this.#log;
+    let at = start;
+    let groupStart = start;
+    let free = 0;
+    while (at < end) {
+      const kindLength = recordKindLength(view, at);
+      const size = paddedRecordBytes(lengthOf(kindLength));
+      if (!isData(kindOf(kindLength)) || (skipHeld && this.#isHeld(bytes, view, at, onRefused))) {
+        this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
+        groupStart = at + size;
+        free = 0;
+      } else if (groupStart === at || size > free) {
+        this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
+        groupStart = at;
+        // Rolls over to the next segment when this record does not fit.
+        log.place(size);
+        free = log.freeBytes - size;
+      } else {
+        free -= size;
+      }
+      at += size;
+    }
+    this.#copyGroup(bytes, view, groupStart, end, generation, salted, onRefused);
+  }
+
+  #isHeld(bytes: Uint8Array, view: DataView, at: number, onRefused: OnRefused): boolean {
+    const catalog = this.#catalog;
+    const keyStart = at + RECORD_HEADER_BYTES;
+    const keyLength = recordKeyLength(view, at);
+    const hash = keyHash(bytes, view, keyStart, keyLength, catalog.hashSeed);
+    const verdict = catalog.judge(hash, view, keyStart, keyLength, recordCounter(view, at), recordNode(view, at));
+    if (verdict === Verdict.superseded) onRefused(recordLsnLow(view, at), catalog.heldCounter, catalog.heldNode);
+    return verdict !== Verdict.newest;
+  }
+
+  /** Copies records that lie side by side, then walks over the copies. */
+  #copyGroup(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    generation: number,
+    salted: number,
+    onRefused: OnRefused,
+  ): void {
+    if (start >= end) return;
+    const log = this.#log;
+    const catalog = this.#catalog;
+    const segment = log.active;
+    const own = segment.view;
+    const first = segment.tail;
+    copyBytes(segment.bytes, own, first, bytes, view, start, end - start);
+    const stop = first + end - start;
+    // From an offset here to the sender's.
+    const senderAhead = start + salted - first;
+    let at = first;
+    while (at < stop) {
+      const kindLength = recordKindLength(own, at);
+      const size = paddedRecordBytes(lengthOf(kindLength));
+      const senderLsnLow = recordLsnLow(own, at);
+      const lsn = log.lastLsn + 1;
+      own.setUint32(at, lsn, true);
+      const change = recordSalt(segment.generation, at, lsn) - recordSalt(generation, at + senderAhead, senderLsnLow);
+      own.setInt32(at + 4, (own.getInt32(at + 4, true) + change) | 0, true);
+      log.advance(size);
+      const keyLength = recordKeyLength(own, at);
+      const hash = keyHash(segment.bytes, own, at + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
+      const counter = recordCounter(own, at);
+      const verdict = catalog.admit(
+        segment,
+        at,
+        size,
+        kindOf(kindLength),
+        counter,
+        recordNode(own, at),
+        hash,
+        keyLength,
+      );
+      if (verdict === Verdict.superseded) onRefused(senderLsnLow, catalog.heldCounter, catalog.heldNode);
+      at += size;
+    }
+  }
+}
+
+function isData(kind: number): boolean {
+  return kind === RecordKind.value || kind === RecordKind.tombstone;
+}
+
+function badRun(offset: number, why: string): StorageError {
+  return new StorageError(
+    'bad-run',
+    segmentPath(0),
+    offset,
+    `A run of records from a peer is damaged at byte ${offset}: ${why}.`,
+  );
+}

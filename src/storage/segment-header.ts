@@ -1,0 +1,84 @@
+import { contentHash } from '../model/content-hash.js';
+
+/** First byte behind the segment's header. */
+export const SEGMENT_HEADER_BYTES = 64;
+export const LOG_FORMAT_VERSION = 1;
+/** The segment counts only while the manifest names it: it was copied together from others. */
+export const SEGMENT_BY_MANIFEST = 1;
+
+const MAGIC_LOW = 0x444d454d; // "MEMD"
+const MAGIC_HIGH = 0x474f4c42; // "BLOG"
+const CHECKSUM_AT = 60;
+const TWO_32 = 4294967296;
+
+/** What the first 64 bytes of a segment say (docs/log-format.md, "Segment header"). */
+export interface SegmentHeader {
+  readonly id: number;
+  readonly generation: number;
+  readonly flags: number;
+  /** LSN of the first record. */
+  readonly firstLsn: number;
+  /** Bytes of the file. */
+  readonly capacity: number;
+  /** The segment before it in the chain and where that one ends; 0 and 0 for the first. */
+  readonly previousId: number;
+  readonly previousEnd: number;
+}
+
+export function writeSegmentHeader(view: DataView, header: SegmentHeader): void {
+  const high = Math.floor(header.firstLsn / TWO_32);
+  view.setUint32(0, MAGIC_LOW, true);
+  view.setUint32(4, MAGIC_HIGH, true);
+  view.setUint32(8, LOG_FORMAT_VERSION, true);
+  view.setUint32(12, header.flags, true);
+  view.setUint32(16, header.id, true);
+  view.setUint32(20, header.generation, true);
+  view.setUint32(24, header.firstLsn - high * TWO_32, true);
+  view.setUint32(28, high, true);
+  view.setUint32(32, header.capacity, true);
+  view.setUint32(36, header.previousId, true);
+  view.setUint32(40, header.previousEnd, true);
+  for (let at = 44; at < CHECKSUM_AT; at += 4) view.setUint32(at, 0, true);
+  view.setInt32(CHECKSUM_AT, contentHash(view, 0, CHECKSUM_AT), true);
+}
+
+/**
+ * The header in the first 64 bytes; `unused` when they are all zero, `damaged` when the checksum does not match, and
+ * `unsupported` when it matches but a later version wrote it.
+ */
+export function readSegmentHeader(view: DataView): SegmentHeader | 'unused' | 'damaged' | 'unsupported' {
+  let anything = 0;
+  for (let at = 0; at < SEGMENT_HEADER_BYTES; at += 4) anything |= view.getInt32(at, true);
+  if (anything === 0) return 'unused';
+  const sound =
+    view.getUint32(0, true) === MAGIC_LOW &&
+    view.getUint32(4, true) === MAGIC_HIGH &&
+    view.getInt32(CHECKSUM_AT, true) === contentHash(view, 0, CHECKSUM_AT);
+  if (!sound) return 'damaged';
+  const flags = view.getUint32(12, true);
+  if (view.getUint32(8, true) !== LOG_FORMAT_VERSION || (flags & ~SEGMENT_BY_MANIFEST) !== 0) return 'unsupported';
+  return {
+    id: view.getUint32(16, true),
+    generation: view.getUint32(20, true),
+    flags,
+    firstLsn: view.getUint32(24, true) + view.getUint32(28, true) * TWO_32,
+    capacity: view.getUint32(32, true),
+    previousId: view.getUint32(36, true),
+    previousEnd: view.getUint32(40, true),
+  };
+}
+
+const ID_DIGITS = 16;
+const SEGMENT_FILE = /^[0-9a-f]{16}\.seg$/;
+
+/** The folder of the log inside the data directory. */
+export const LOG_DIRECTORY = 'log';
+
+export function segmentPath(id: number): string {
+  return `${LOG_DIRECTORY}/${id.toString(16).padStart(ID_DIGITS, '0')}.seg`;
+}
+
+/** The id in a segment's file name; undefined for other files. */
+export function segmentIdOf(name: string): number | undefined {
+  return SEGMENT_FILE.test(name) ? Number.parseInt(name.slice(0, ID_DIGITS), 16) : undefined;
+}
