@@ -1,6 +1,6 @@
 import { BodyReader } from './body-reader.js';
 import { ProtocolError } from './errors.js';
-import { FRAME_HEADER_BYTES, frameBytes, frameOpcode, writeFrameHeader } from './frame.js';
+import { FRAME_HEADER_BYTES, frameBytes, frameOpcode, frameVersion, writeFrameHeader } from './frame.js';
 import { NONCE_BYTES, PROOF_BYTES, PUBLIC_KEY_BYTES } from './handshake-crypto.js';
 import { ADDRESS_BYTES_MAX, KEY_ID_BYTES_MAX } from './limits.js';
 import { type Opcode, Role } from './opcodes.js';
@@ -8,6 +8,9 @@ import type { OutgoingBuffer } from './outgoing-buffer.js';
 import { UUID_BYTES } from './uuid.js';
 
 export const BOOT_NONCE_BYTES = 8;
+
+/** Handshake frames keep this header for good: what the frames that follow look like is agreed on in them. */
+const HANDSHAKE_FRAME_VERSION = 1;
 
 /** versions 2, role 1, key id length 1, features 4, cluster 16, identity 16, generation 4, boot nonce 8, key 32, nonce 32. */
 export const HELLO_FIXED_BYTES = 116;
@@ -165,6 +168,9 @@ export function handshakeBody(
 ): Uint8Array {
   if (end - start < FRAME_HEADER_BYTES || frameBytes(view, start) !== end - start) {
     throw new ProtocolError('bad-request', start, `${name}: frame length and bytes differ`);
+  }
+  if (frameVersion(view, start) !== HANDSHAKE_FRAME_VERSION) {
+    throw new ProtocolError('unsupported-version', start + 4, `${name}: frame of version ${frameVersion(view, start)}`);
   }
   if (frameOpcode(view, start) !== opcode) {
     throw new ProtocolError('bad-request', start, `opcode ${frameOpcode(view, start)} where ${name} is due`);
