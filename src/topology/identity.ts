@@ -22,6 +22,9 @@ export function takeIdentity(disk: Disk | undefined, random: Random): Identity {
   random.fill(bootNonce);
   const fresh = new Uint8Array(16);
   random.fill(fresh);
+  // RFC 9562, version 4: random.
+  fresh[6] = (fresh[6] & 0x0f) | 0x40;
+  fresh[8] = (fresh[8] & 0x3f) | 0x80;
   if (disk === undefined) return { uuid: formatUuid(fresh), generation: 1, bootNonce };
   const known = disk.exists(FILE) ? parse(disk.read(FILE)) : { uuid: formatUuid(fresh), generation: 0 };
   const identity = { uuid: known.uuid, generation: known.generation + 1, bootNonce };

@@ -35,7 +35,8 @@ async function closed(socket: Socket): Promise<void> {
   if (!socket.closed) await once(socket, 'close');
 }
 
-test('garbage is answered by closing the connection, with a reason in the log', async (t) => {
+// Serial: two of these look at the memory of the process.
+test.serial('garbage is answered by closing the connection, with a reason in the log', async (t) => {
   const node = await started(t);
   for (const garbage of ['GET / HTTP/1.1\r\n\r\n', '\0\0\0\0\0\0\0\0', '*1\r\n$4\r\nPING\r\n', 'x'.repeat(100_000)]) {
     const socket = await raw(t, node);
@@ -46,7 +47,7 @@ test('garbage is answered by closing the connection, with a reason in the log', 
   await stillServes(t, node);
 });
 
-test('a frame that announces 4 GiB is refused before anything is allocated for it', async (t) => {
+test.serial('a frame that announces 4 GiB is refused before anything is allocated for it', async (t) => {
   const node = await started(t);
   const socket = await raw(t, node);
   const header = Buffer.alloc(FRAME_HEADER_BYTES);
@@ -58,7 +59,7 @@ test('a frame that announces 4 GiB is refused before anything is allocated for i
   await stillServes(t, node);
 });
 
-test('one half-sent frame stalls nobody else', async (t) => {
+test.serial('one half-sent frame stalls nobody else', async (t) => {
   const node = await started(t);
   const half = await node.connect();
   t.is((await node.set(half, 'k', 'v')).error, undefined);
@@ -72,7 +73,7 @@ test('one half-sent frame stalls nobody else', async (t) => {
   t.truthy(await answered);
 });
 
-test('a wrong secret, an unknown key id and a key of another role are refused alike', async (t) => {
+test.serial('a wrong secret, an unknown key id and a key of another role are refused alike', async (t) => {
   const node = await started(t);
   const ports = { random: new SystemRandom(), transport: new TcpTransport() };
   const wrong = { id: 'app', secret: new Uint8Array(32).fill(9) };
@@ -90,14 +91,14 @@ test('a wrong secret, an unknown key id and a key of another role are refused al
   await stillServes(t, node);
 });
 
-test('a client may not send what only nodes send', async (t) => {
+test.serial('a client may not send what only nodes send', async (t) => {
   const node = await started(t);
   const client = await node.connect();
   const refused = await new Promise<{ error?: { code: string } }>((resolve) => client.ask(Opcode.repair, 'k', resolve));
   t.is(refused.error?.code, 'not-permitted');
 });
 
-test('a recorded handshake, played again, opens nothing', async (t) => {
+test.serial('a recorded handshake, played again, opens nothing', async (t) => {
   const node = await started(t);
   const sent: Buffer[] = [];
   const proxy = createServer((incoming) => {
@@ -128,19 +129,22 @@ test('a recorded handshake, played again, opens nothing', async (t) => {
   await stillServes(t, node);
 });
 
-test('thousands of idle connections hold little memory, and those that never authenticate are closed', async (t) => {
-  const node = await started(t);
-  const before = process.memoryUsage().rss;
-  const sockets = await Promise.all(Array.from({ length: 2000 }, () => raw(t, node)));
-  await until(() => (node.node.server?.sessions.size ?? 0) >= 2000);
-  await stillServes(t, node);
-  // Both ends live in this process: 32 KiB for the pair is still far from a buffer for each.
-  t.true(process.memoryUsage().rss - before < 2000 * 32 * 1024);
-  await Promise.all(sockets.map(closed));
-  await stillServes(t, node);
-});
+test.serial(
+  'thousands of idle connections hold little memory, and those that never authenticate are closed',
+  async (t) => {
+    const node = await started(t);
+    const before = process.memoryUsage().rss;
+    const sockets = await Promise.all(Array.from({ length: 2000 }, () => raw(t, node)));
+    await until(() => (node.node.server?.sessions.size ?? 0) >= 2000);
+    await stillServes(t, node);
+    // Both ends live in this process: 32 KiB for the pair is still far from a buffer for each.
+    t.true(process.memoryUsage().rss - before < 2000 * 32 * 1024);
+    await Promise.all(sockets.map(closed));
+    await stillServes(t, node);
+  },
+);
 
-test('beyond limits.max_connections the next connection is closed, and those that are open go on', async (t) => {
+test.serial('beyond limits.max_connections the next connection is closed, and those that are open go on', async (t) => {
   const node = await started(t, { connectionsMax: 3 });
   const client = await node.connect();
   await Promise.all([raw(t, node), raw(t, node)]);
@@ -149,7 +153,7 @@ test('beyond limits.max_connections the next connection is closed, and those tha
   t.is((await node.set(client, 'k', 'v')).error, undefined);
 });
 
-test('a client that never reads is not read from any more, and costs bounded memory', async (t) => {
+test.serial('a client that never reads is not read from any more, and costs bounded memory', async (t) => {
   const node = await started(t);
   const writer = await node.connect();
   t.is((await node.set(writer, 'big', 'x'.repeat(500_000))).error, undefined);
