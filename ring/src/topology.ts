@@ -45,10 +45,10 @@ export interface PlacementInput {
 }
 
 /** Uint16 indexes, and one value beyond the last node stands for "nobody". */
-export const nodesMax = 65_535;
+const nodesMax = 65_535;
 
 /** The longest ring; with it a table of 3 replicas is 384 KiB. */
-export const partitionsMax = 65_536;
+const partitionsMax = 65_536;
 
 /**
  * Refuses an input that no table exists for.
