@@ -69,7 +69,7 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
     this.#whenOpen = whenOpen;
     this.#seeds = new SeedSearch(context, seeds, this);
     this.#heartbeat = new Heartbeat(context);
-    this.#request = new TopologyRequest(context, (topology, link) => this.#learn(topology, link));
+    this.#request = new TopologyRequest(context, (topology) => this.#learn(topology));
   }
 
   start(): void {
@@ -113,7 +113,11 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
     link.owner = this;
     this.#guests.add(link);
     if (this.#isClosed) link.drain();
-    else this.#request.send(link);
+    else {
+      // The node may be known, and then it can serve at once; it may also know that others have moved.
+      this.#adopt(link);
+      this.#request.send(link);
+    }
   }
 
   onHopeless(error: MemDbError): void {
@@ -149,10 +153,10 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
     this.#openIfSettled();
   }
 
-  #learn(topology: WireTopology, source: Link): void {
+  #learn(topology: WireTopology): void {
     const known = this.#context.dispatcher.routes;
     if (known !== undefined && topology.epoch < known.epoch) {
-      this.#adopt(source);
+      this.#seatGuests();
       return;
     }
     const isNew = known === undefined || topology.epoch > known.epoch;
@@ -173,7 +177,7 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
       if (!this.#nodes.has(node.number)) for (const dialer of node.dialers) dialer.stop();
     }
     const fresh = this.#equip();
-    this.#adopt(source);
+    this.#seatGuests();
     for (const dialer of fresh) dialer.dial();
     for (const node of moved) for (const dialer of node.dialers) dialer.dial();
     if (isNew) this.#events.emit('topology', describeTopology(topology));
@@ -197,13 +201,18 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
     return fresh;
   }
 
-  /** A guest becomes one of the connections to its node when that node lacks one, and is closed otherwise. */
-  #adopt(link: Link): void {
-    if (!this.#guests.delete(link)) return;
-    const node = this.#nodes.get(link.peer?.nodeNumber ?? 0);
-    const dialer = node?.dialers.find((candidate) => !candidate.isUp);
-    if (dialer === undefined || !link.isReady) link.drain();
-    else dialer.adopt(link);
+  /** Guests whose node the topology does not need, or does not know, leave. */
+  #seatGuests(): void {
+    for (const link of [...this.#guests]) if (!this.#adopt(link)) link.drain();
+  }
+
+  /** A guest becomes one of the connections to its node, when that is known and lacks one. */
+  #adopt(link: Link): boolean {
+    const dialer = this.#nodes.get(link.peer?.nodeNumber ?? 0)?.dialers.find((candidate) => !candidate.isUp);
+    if (dialer === undefined || !link.isReady) return false;
+    this.#guests.delete(link);
+    dialer.adopt(link);
+    return true;
   }
 
   #refreshFromAny(): void {

@@ -12,18 +12,24 @@ export class TopologyRequest {
   /** Why the last request failed; undefined once one succeeded. */
   lastError: MemDbError | undefined = undefined;
   readonly #context: LinkContext;
-  readonly #onTopology: (topology: WireTopology, source: Link) => void;
+  readonly #onTopology: (topology: WireTopology) => void;
   #isUnderWay = false;
   #pause: Timer | undefined = undefined;
+  /** Who is to be asked after the pause. */
+  #wanted: Link | undefined = undefined;
 
-  constructor(context: LinkContext, onTopology: (topology: WireTopology, source: Link) => void) {
+  constructor(context: LinkContext, onTopology: (topology: WireTopology) => void) {
     this.#context = context;
     this.#onTopology = onTopology;
   }
 
-  /** Does nothing while a request is under way, or within a short pause after one. */
+  /** Asks at once, or after the request that is under way and a short pause. */
   send(link: Link): void {
-    if (this.#isUnderWay || this.#pause !== undefined || !link.isReady) return;
+    if (!link.isReady) return;
+    if (this.#isUnderWay || this.#pause !== undefined) {
+      this.#wanted = link;
+      return;
+    }
     this.#isUnderWay = true;
     const { dispatcher } = this.#context;
     const request = dispatcher.take();
@@ -33,7 +39,7 @@ export class TopologyRequest {
     request.timeoutMs = TIMEOUT_MS;
     request.resolve = (topology: unknown): void => {
       this.#end(link, undefined);
-      this.#onTopology(topology as WireTopology, link);
+      this.#onTopology(topology as WireTopology);
     };
     request.reject = (error: MemDbError): void => this.#end(link, error);
     dispatcher.startOn(link, request);
@@ -51,6 +57,9 @@ export class TopologyRequest {
       this.#pause = undefined;
       // Without a topology nothing can be routed, and this node could not tell it: the search goes on.
       if (error !== undefined && this.#context.dispatcher.routes === undefined) link.destroy(error);
+      const wanted = this.#wanted;
+      this.#wanted = undefined;
+      if (wanted !== undefined) this.send(wanted);
     });
   }
 }
