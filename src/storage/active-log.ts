@@ -142,7 +142,6 @@ export class ActiveLog {
     writeSegmentHeader(segment.view, {
       id,
       generation: segment.generation,
-      flags: 0,
       firstLsn: segment.firstLsn,
       capacity: segment.capacity,
       previousId,

@@ -1,9 +1,9 @@
 import { type Disk, DiskError, type DiskFile } from '../ports/disk.js';
 import { CORRUPTION_ADVICE, type Manifest, type ManifestSegment } from './manifest.js';
 import {
+  COPY_ID_FIRST,
   LOG_DIRECTORY,
   readSegmentHeader,
-  SEGMENT_BY_MANIFEST,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   segmentIdOf,
@@ -28,32 +28,42 @@ export interface LogFilesFound {
   readonly damaged: PreparedFile[];
   /** Not part of the log any more: a crash came before their removal. */
   readonly leftovers: number[];
-  /** Above every id that was ever seen here. */
+  /** The ids for the next file in the chain and for the next copy. */
   readonly nextId: number;
+  readonly nextCopyId: number;
 }
 
 export function corrupt(file: string, offset: number, what: string): StorageError {
   return new StorageError('corrupt', file, offset, `${file}: ${what} at byte ${offset}. ${CORRUPTION_ADVICE}`);
 }
 
-/** Throws `corrupt` for a file that is shorter than it ever was, and `unsupported-format` for a later version's. */
+/**
+ * Throws `corrupt` for a file that is missing or shorter than it ever was, and `unsupported-format` for a later
+ * version's.
+ */
 export function findLogFiles(disk: Disk, manifest: Manifest): LogFilesFound {
   const named = new Set(manifest.segments.map((segment) => segment.id));
-  const found: LogFilesFound = { used: [], unused: [], damaged: [], leftovers: [], nextId: 0 };
-  let highest = manifest.nextSegmentId - 1;
-  for (const name of disk.list(LOG_DIRECTORY)) {
-    const id = segmentIdOf(name);
-    if (id === undefined) continue;
-    highest = Math.max(highest, id);
+  const found = { used: [], unused: [], damaged: [], leftovers: [] as number[] };
+  let nextId = manifest.nextSegmentId;
+  let nextCopyId = COPY_ID_FIRST;
+  const ids = disk.list(LOG_DIRECTORY).map(segmentIdOf);
+  for (const id of ids.filter((known) => known !== undefined).sort((left, right) => left - right)) {
+    const isCopy = id >= COPY_ID_FIRST;
+    if (isCopy) nextCopyId = id + 1;
     if (named.has(id)) continue;
-    if (id < manifest.nextSegmentId) found.leftovers.push(id);
-    else classify(disk, id, found);
+    if (isCopy || id < manifest.nextSegmentId) {
+      found.leftovers.push(id);
+    } else {
+      if (id !== nextId)
+        throw corrupt(segmentPath(nextId), 0, `the file is missing, although ${segmentPath(id)} is there,`);
+      nextId = id + 1;
+      classify(disk, id, found);
+    }
   }
-  for (const id of named) highest = Math.max(highest, id);
-  return { ...found, nextId: highest + 1 };
+  return { ...found, nextId, nextCopyId };
 }
 
-function classify(disk: Disk, id: number, found: LogFilesFound): void {
+function classify(disk: Disk, id: number, found: Pick<LogFilesFound, 'used' | 'unused' | 'damaged'>): void {
   const path = segmentPath(id);
   const file = disk.open(path);
   const size = file.size();
@@ -62,9 +72,6 @@ function classify(disk: Disk, id: number, found: LogFilesFound): void {
     found.unused.push({ id, file });
   } else if (header === 'damaged' || header.id !== id) {
     found.damaged.push({ id, file });
-  } else if ((header.flags & SEGMENT_BY_MANIFEST) !== 0) {
-    file.close();
-    found.leftovers.push(id);
   } else {
     if (size !== header.capacity)
       throw corrupt(path, size, `the file ends, but its header says ${header.capacity} bytes,`);

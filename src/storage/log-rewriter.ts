@@ -12,7 +12,7 @@ import {
 import { BATCH_HEADER_BYTES, completeBatchHeader, reserveBatchHeader } from './batch-header.js';
 import type { Catalog } from './catalog.js';
 import { Segment } from './segment.js';
-import { SEGMENT_BY_MANIFEST, SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.js';
+import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.js';
 
 /** Records in log order, batch headers passed over, from a point of one segment to the end of the last. */
 class RecordSource {
@@ -94,7 +94,6 @@ function copyInto(catalog: Catalog, records: RecordSource, count: number, bytes:
   writeSegmentHeader(copy.view, {
     id,
     generation: copy.generation,
-    flags: SEGMENT_BY_MANIFEST,
     firstLsn,
     capacity: bytes,
     previousId: 0,

@@ -82,9 +82,9 @@ export class LogWriter {
     this.writtenLsn = lastLsn;
     this.syncedLsn = lastLsn;
     const { telemetry } = options;
-    this.#syncSeconds = telemetry.histogram('memdb_log_sync_seconds', 'Time that one sync of the log took.');
-    this.#batches = telemetry.counter('memdb_log_batches_total', 'Batches written to the log.');
-    this.#writtenBytes = telemetry.counter('memdb_log_written_bytes_total', 'Bytes written to the log.');
+    this.#syncSeconds = telemetry.histogram('log_sync_seconds', 'Time that one sync of the log took.');
+    this.#batches = telemetry.counter('log_batches_total', 'Batches written to the log.');
+    this.#writtenBytes = telemetry.counter('log_written_bytes_total', 'Bytes written to the log.');
   }
 
   /** Gives the batch that the next append belongs to a header in `segment`, when it has none there yet. Hot. */

@@ -80,6 +80,7 @@ class Recovery {
   readonly #chain: Segment[] = [];
   #previous: { id: number; end: number } = { id: 0, end: 0 };
   #nextId: number;
+  #nextCopyId: number;
   /** Files that are removed once nothing needs them any more. */
   readonly #obsolete: number[];
   #prepared: PreparedFile[] = [];
@@ -89,6 +90,7 @@ class Recovery {
     this.#manifest = manifest;
     this.#files = files;
     this.#nextId = files.nextId;
+    this.#nextCopyId = files.nextCopyId;
     this.#obsolete = [...files.leftovers];
     const known = manifest.partitions !== 0;
     this.#catalog = new Catalog(
@@ -184,20 +186,27 @@ class Recovery {
     const strays: PreparedFile[] = [...this.#files.damaged];
     for (const { header, file } of this.#files.used) strays.push({ id: header.id, file });
     for (const unused of this.#files.unused) {
-      if (!isAllZero(unused.file)) strays.push(unused);
-      else if (unused.file.size() === segmentBytes) this.#prepared.push(unused);
-      else this.#discard(unused);
+      if (isAllZero(unused.file)) this.#prepared.push(unused);
+      else strays.push(unused);
     }
     strays.sort((left, right) => left.id - right.id);
     for (const stray of strays) {
       this.#scanStray(stray, last);
       this.#discard(stray);
     }
-    // A file is used only after all with a lower id.
-    const lowest = Math.max(endSegment, strays.at(-1)?.id ?? 0);
-    for (const early of this.#prepared.filter((prepared) => prepared.id <= lowest)) this.#discard(early);
-    this.#prepared = this.#prepared.filter((prepared) => prepared.id > lowest);
-    return !rest.sawBytes && strays.length === 0 && (last === undefined || last.capacity === segmentBytes);
+    const kept = this.#keepPrepared(strays.at(-1)?.id ?? 0);
+    return kept && !rest.sawBytes && strays.length === 0 && (last === undefined || last.capacity === segmentBytes);
+  }
+
+  /** Files of zeros go on to be used if they have the right size and lie behind all that is not. False when some do not. */
+  #keepPrepared(behindId: number): boolean {
+    const { segmentBytes } = this.#options;
+    const sameSize = this.#prepared.every(({ file }) => file.size() === segmentBytes);
+    const kept = sameSize ? this.#prepared.filter((prepared) => prepared.id > behindId) : [];
+    for (const prepared of this.#prepared) if (!kept.includes(prepared)) this.#discard(prepared);
+    const all = kept.length === this.#prepared.length;
+    this.#prepared = kept;
+    return all;
   }
 
   #scanStray(stray: PreparedFile, last: Segment | undefined): void {
@@ -242,7 +251,7 @@ class Recovery {
       }
     }
     const sources = before.slice(first);
-    const copies = copyRecords(this.#catalog, sources, from, segmentBytes, () => this.#nextId++);
+    const copies = copyRecords(this.#catalog, sources, from, segmentBytes, () => this.#nextCopyId++);
     let rewrittenBytes = 0;
     for (const copy of copies) {
       this.#replace(segmentPath(copy.id), copy.bytes);
@@ -296,6 +305,7 @@ class Recovery {
         }
         given.file.close();
         disk.remove(segmentPath(given.id));
+        this.#nextId = given.id;
       }
     }
   }

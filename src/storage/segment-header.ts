@@ -3,8 +3,11 @@ import { contentHash } from '../model/content-hash.js';
 /** First byte behind the segment's header. */
 export const SEGMENT_HEADER_BYTES = 64;
 export const LOG_FORMAT_VERSION = 1;
-/** The segment counts only while the manifest names it: it was copied together from others. */
-export const SEGMENT_BY_MANIFEST = 1;
+/**
+ * Ids from here on belong to segments that were copied together from others and count only while the manifest names
+ * them. All others follow each other without a gap, so that a file that was lost is missed.
+ */
+export const COPY_ID_FIRST = 0x80000000;
 
 const MAGIC_LOW = 0x444d454d; // "MEMD"
 const MAGIC_HIGH = 0x474f4c42; // "BLOG"
@@ -15,7 +18,6 @@ const TWO_32 = 4294967296;
 export interface SegmentHeader {
   readonly id: number;
   readonly generation: number;
-  readonly flags: number;
   /** LSN of the first record. */
   readonly firstLsn: number;
   /** Bytes of the file. */
@@ -30,7 +32,7 @@ export function writeSegmentHeader(view: DataView, header: SegmentHeader): void 
   view.setUint32(0, MAGIC_LOW, true);
   view.setUint32(4, MAGIC_HIGH, true);
   view.setUint32(8, LOG_FORMAT_VERSION, true);
-  view.setUint32(12, header.flags, true);
+  view.setUint32(12, 0, true);
   view.setUint32(16, header.id, true);
   view.setUint32(20, header.generation, true);
   view.setUint32(24, header.firstLsn - high * TWO_32, true);
@@ -55,12 +57,10 @@ export function readSegmentHeader(view: DataView): SegmentHeader | 'unused' | 'd
     view.getUint32(4, true) === MAGIC_HIGH &&
     view.getInt32(CHECKSUM_AT, true) === contentHash(view, 0, CHECKSUM_AT);
   if (!sound) return 'damaged';
-  const flags = view.getUint32(12, true);
-  if (view.getUint32(8, true) !== LOG_FORMAT_VERSION || (flags & ~SEGMENT_BY_MANIFEST) !== 0) return 'unsupported';
+  if (view.getUint32(8, true) !== LOG_FORMAT_VERSION || view.getUint32(12, true) !== 0) return 'unsupported';
   return {
     id: view.getUint32(16, true),
     generation: view.getUint32(20, true),
-    flags,
     firstLsn: view.getUint32(24, true) + view.getUint32(28, true) * TWO_32,
     capacity: view.getUint32(32, true),
     previousId: view.getUint32(36, true),

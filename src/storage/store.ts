@@ -101,7 +101,6 @@ export class Store {
     this.#intake = new RunIntake(this.#catalog, this.#log);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
     this.#files?.supply.refill();
-    this.#registerGauges();
   }
 
   /**
@@ -414,16 +413,6 @@ export class Store {
     this.#files?.supply.close();
     this.#options.telemetry.log('error', 'log-failed', { message: error.message });
     this.#options.onFatal(error);
-  }
-
-  #registerGauges(): void {
-    const { telemetry } = this.#options;
-    const catalog = this.#catalog;
-    telemetry.gauge('memdb_keys', 'Keys with a value.', () => catalog.keys);
-    telemetry.gauge('memdb_tombstones', 'Keys whose newest version is a deletion.', () => catalog.tombstones);
-    telemetry.gauge('memdb_live_bytes', 'Bytes of records that are the newest of their key.', () => catalog.liveBytes);
-    telemetry.gauge('memdb_accounted_bytes', 'Memory of segments and index.', () => this.accountedBytes);
-    telemetry.gauge('memdb_segments', 'Segments of the log.', () => catalog.segments.ordered.length);
   }
 }
 
