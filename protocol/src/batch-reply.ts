@@ -5,7 +5,8 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
 import { BATCH_ITEMS_MAX } from './limits.js';
 import { Flag, Opcode } from './opcodes.js';
 import type { OutgoingBuffer } from './outgoing-buffer.js';
-import { STAMP_BYTES, type WireStamp, writeStamp } from './stamp.js';
+import type { WireStamp } from './stamp.js';
+import { appendLengthAndBytes, appendStamp } from './wire-bytes.js';
 
 /** What became of one item: `value` and `absent` answer a getMany, `stored` a setMany, `error` both. */
 export type BatchItem =
@@ -37,18 +38,15 @@ export function writeBatchReply(
 function writeItem(out: OutgoingBuffer, item: BatchItem): void {
   const at = out.reserve(4);
   switch (item.kind) {
-    case 'value': {
+    case 'value':
       out.view.setUint32(at, DONE, true);
-      const stampAt = out.reserve(STAMP_BYTES + 4);
-      writeStamp(out.view, stampAt, item.stamp.counter, item.stamp.node);
-      out.view.setUint32(stampAt + STAMP_BYTES, item.bytes.length, true);
-      out.append(item.bytes);
+      appendStamp(out, item.stamp);
+      appendLengthAndBytes(out, item.bytes);
       return;
-    }
     case 'stored':
     case 'absent':
       out.view.setUint32(at, item.kind === 'stored' ? DONE : ABSENT, true);
-      writeStamp(out.view, out.reserve(STAMP_BYTES), item.stamp.counter, item.stamp.node);
+      appendStamp(out, item.stamp);
       return;
     case 'error':
       out.view.setUint32(at, ERROR, true);

@@ -34,7 +34,9 @@ export function writeGetManyRequest(
   const at = begin(out, consistency, keys.length);
   for (const key of keys) {
     const item = out.reserve(2);
-    out.view.setUint16(item, appendChecked(out, at, key, KEY_BYTES_HARD_MAX, 'key-too-large'), true);
+    // First append, then read `out.view`: growing replaces it.
+    const keyBytes = appendChecked(out, at, key, KEY_BYTES_HARD_MAX, 'key-too-large');
+    out.view.setUint16(item, keyBytes, true);
   }
   finish(out, at, Opcode.getMany, flags, correlation, deadlineMs, counter, epoch);
 }

@@ -20,7 +20,8 @@ export interface ByteSink {
 
 /**
  * Bytes on their way out: frames are written one behind the other and leave in one write. `bytes` and `view` change
- * whenever `reserve` or an append has to grow: read them again afterwards.
+ * whenever `reserve` or an append has to grow: read them again afterwards, and never as in
+ * `writeStamp(out.view, out.reserve(12), …)`, which reads `view` first.
  *
  * @example
  * const at = out.reserve(FRAME_HEADER_BYTES);

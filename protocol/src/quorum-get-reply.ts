@@ -5,6 +5,7 @@ import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
 import { Flag, Opcode } from './opcodes.js';
 import type { OutgoingBuffer } from './outgoing-buffer.js';
 import { STAMP_BYTES, type WireStamp, writeStamp } from './stamp.js';
+import { appendLengthAndBytes, appendStamp } from './wire-bytes.js';
 
 /** What one replica answered. `same` is the winner's version, value and all. */
 export type QuorumGetResponse =
@@ -56,17 +57,14 @@ function writeResponse(out: OutgoingBuffer, response: QuorumGetResponse): void {
     case 'same':
       out.view.setUint16(at + 2, SAME, true);
       return;
-    case 'value': {
+    case 'value':
       out.view.setUint16(at + 2, VALUE, true);
-      const stampAt = out.reserve(STAMP_BYTES + 4);
-      writeStamp(out.view, stampAt, response.stamp.counter, response.stamp.node);
-      out.view.setUint32(stampAt + STAMP_BYTES, response.bytes.length, true);
-      out.append(response.bytes);
+      appendStamp(out, response.stamp);
+      appendLengthAndBytes(out, response.bytes);
       return;
-    }
     case 'absent':
       out.view.setUint16(at + 2, ABSENT, true);
-      writeStamp(out.view, out.reserve(STAMP_BYTES), response.stamp.counter, response.stamp.node);
+      appendStamp(out, response.stamp);
       return;
     case 'error':
       out.view.setUint16(at + 2, ERROR, true);
