@@ -8,4 +8,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-process.exitCode = await runCli({ arguments: process.argv.slice(2), version, io: processIo(), connect });
+const io = processIo();
+const code = await runCli({ arguments: process.argv.slice(2), version, io, connect });
+// A node that could not start leaves threads and listeners behind: the process ends, once its last words are out.
+io.end(code);

@@ -94,7 +94,7 @@ export class ServerProcess {
     } catch (error) {
       await this.#http.close();
       this.#telemetry.flush();
-      throw systemCauseOf(error) === '' ? error : listenError(node.listen, '--listen', error);
+      throw systemCauseOf(error) === '' ? error : listenError(node.listen, this.#flag('--listen'), error);
     }
     onProcessSignals({
       terminate: (signal, repeated) => {
@@ -157,8 +157,13 @@ export class ServerProcess {
     try {
       await this.#http.listen(http);
     } catch (error) {
-      throw listenError(http, '--http', error);
+      throw listenError(http, this.#flag('--http'), error);
     }
+  }
+
+  /** What a person would use to choose another address: `memdb dev` chooses for its nodes. */
+  #flag(own: string): string {
+    return this.#options.parent === undefined ? own : 'memdb dev --port';
   }
 
   #warnIfOpen(): void {

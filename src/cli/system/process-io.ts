@@ -5,8 +5,16 @@ import { CliError } from '../cli-error.js';
 import type { CliIo } from '../cli-io.js';
 import { ExitCode } from '../exit-code.js';
 
+/** The real process, which can also be ended. */
+export interface ProcessIo extends CliIo {
+  /** Ends the process once what was written has left. */
+  end(code: number): void;
+}
+
 /** The real process: its standard streams, environment and files. */
-export function processIo(): CliIo {
+export function processIo(): ProcessIo {
+  // Whoever reads our output may stop reading (`| head`): that is no failure of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.failed));
   const workingDirectory = process.cwd();
   const readFile = (path: string): Uint8Array => {
     try {
@@ -30,6 +38,9 @@ export function processIo(): CliIo {
         if (error instanceof CliError && systemErrorCode(error.cause) === 'ENOENT') return undefined;
         throw error;
       }
+    },
+    end: (code) => {
+      process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
     },
   };
 }
