@@ -216,7 +216,7 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
   }
 
   #refreshFromAny(): void {
-    const nowMs = this.#context.dispatcher.nowMs();
+    const nowMs = this.#context.dispatcher.turn.nowMs();
     if (nowMs < this.#refreshedAtMs + REFRESH_PAUSE_MS) return;
     const link = this.#context.dispatcher.routes?.any();
     if (link === undefined) return;

@@ -1,9 +1,7 @@
 import { decodeErrorBody, Flag, FRAME_HEADER_BYTES, type MemDbError } from '@memdb/protocol';
 import type { Settings } from '../options.js';
-import { backoffMs } from './backoff.js';
 import { type Batch, BatchPart } from './batch.js';
-import { readBatchAnswers } from './batch-reader.js';
-import { BatchSplitter } from './batch-splitter.js';
+import { Batches } from './batches.js';
 import {
   abortedError,
   gaveUpError,
@@ -19,20 +17,14 @@ import type { Link } from './link.js';
 import { Form, type Operation, State } from './operation.js';
 import { OperationList } from './operation-list.js';
 import { OperationPool } from './operation-pool.js';
-import type { ClientPorts, Timer } from './ports.js';
+import type { ClientPorts } from './ports.js';
 import { readReply } from './reply-reader.js';
+import { retryDelayMs } from './retry-policy.js';
 import type { Routes } from './routes.js';
 import type { Statistics } from './statistics.js';
+import { Turn } from './turn.js';
+import { Watch } from './watch.js';
 import { WriteOrder } from './write-order.js';
-
-/** A node that said nothing for this long after a request (or for a quarter of its time) counts as silent. */
-const SILENCE_MS = 500;
-const SILENCE_PARTS = 4;
-/** Back-off between attempts of one operation. */
-const RETRY_FIRST_MS = 4;
-const RETRY_MAX_MS = 200;
-/** Rounds through the replicas before `unavailable` is believed: it should fail fast, not at the deadline. */
-const UNAVAILABLE_ROUNDS = 2;
 
 export interface DispatcherContext {
   readonly ports: ClientPorts;
@@ -53,29 +45,29 @@ export interface DispatcherContext {
 export class Dispatcher {
   /** Undefined until the first topology came. */
   routes: Routes | undefined = undefined;
+  readonly turn: Turn;
   readonly #context: DispatcherContext;
-  readonly #ports: ClientPorts;
   readonly #scratch: KeyScratch;
+  readonly #statistics: Statistics;
   readonly #pool: OperationPool = new OperationPool();
+  readonly #watch: Watch;
   readonly #order: WriteOrder = new WriteOrder();
+  readonly #batches: Batches;
   /** Operations for which no node is connected. */
   readonly #waiting: OperationList = new OperationList();
-  readonly #splitter: BatchSplitter;
   #queued = 0;
   /** Operations under way that no caller waits for. */
   #internal = 0;
-  #turnMs = -1;
-  #turnEndPlanned = false;
-  readonly #unflushed: Link[] = [];
-  #sweepAt: number = Number.POSITIVE_INFINITY;
-  #sweepTimer: Timer | undefined = undefined;
   #whenIdle: (() => void) | undefined = undefined;
 
   constructor(context: DispatcherContext) {
+    const { clock, timers } = context.ports;
     this.#context = context;
-    this.#ports = context.ports;
     this.#scratch = context.scratch;
-    this.#splitter = new BatchSplitter(this, context.scratch, this.#order);
+    this.#statistics = context.statistics;
+    this.turn = new Turn(clock, timers);
+    this.#watch = new Watch(this.#pool, this.turn, timers, (operation, nowMs) => this.#due(operation, nowMs));
+    this.#batches = new Batches(this, context.scratch, this.#order);
   }
 
   /** Operations waiting for a connection or for room on one. */
@@ -88,24 +80,14 @@ export class Dispatcher {
     return this.#pool.live - this.#internal;
   }
 
-  /** Milliseconds of the clock; read once a turn. */
-  nowMs(): number {
-    if (this.#turnMs < 0) {
-      this.#turnMs = this.#ports.clock.monotonicMs();
-      this.#planTurnEnd();
-    }
-    return this.#turnMs;
-  }
-
   /** A fresh operation, to be filled in and passed to `start`. */
   take(): Operation {
     return this.#pool.take();
   }
 
   start(operation: Operation): void {
-    const nowMs = this.nowMs();
-    operation.deadlineAt = nowMs + operation.timeoutMs;
-    this.#watch(operation, nowMs);
+    operation.deadlineAt = this.turn.nowMs() + operation.timeoutMs;
+    this.#watch.follow(operation);
     this.#listen(operation);
     this.dispatch(operation);
   }
@@ -113,18 +95,18 @@ export class Dispatcher {
   /** Sends a request of the client's own (topology, ping) on this very connection. It is not retried. */
   startOn(link: Link, operation: Operation): void {
     this.#internal++;
-    operation.deadlineAt = this.nowMs() + operation.timeoutMs;
-    this.#watch(operation, this.nowMs());
+    operation.deadlineAt = this.turn.nowMs() + operation.timeoutMs;
+    this.#watch.follow(operation);
     operation.link = link;
     operation.state = State.sent;
     this.#scratch.load('');
-    link.request(operation, this.nowMs());
+    link.request(operation, this.turn.nowMs());
   }
 
   /** Routes an operation and sends or queues it. Hot for operations on one key. */
   dispatch(operation: Operation): void {
     if (operation.part !== undefined) {
-      this.#splitter.split(operation, operation.part);
+      this.#batches.scatter(operation, operation.part);
       return;
     }
     const keyLength = this.#scratch.load(operation.key);
@@ -162,7 +144,7 @@ export class Dispatcher {
     operation.link = link;
     if (link.hasRoom && link.queue.length === 0) {
       operation.state = State.sent;
-      link.request(operation, this.nowMs());
+      link.request(operation, this.turn.nowMs());
     } else this.#enqueue(operation, link.queue);
   }
 
@@ -189,14 +171,8 @@ export class Dispatcher {
       this.#queued--;
       if (operation.part === undefined) this.#scratch.load(operation.key);
       operation.state = State.sent;
-      link.request(operation, this.nowMs());
+      link.request(operation, this.turn.nowMs());
     }
-  }
-
-  /** Sends what `link` holds at the end of this turn, in one write. */
-  planFlush(link: Link): void {
-    this.#unflushed.push(link);
-    this.#planTurnEnd();
   }
 
   /**
@@ -217,12 +193,14 @@ export class Dispatcher {
       return;
     }
     if (operation.part !== undefined) {
-      this.#batchReply(operation, operation.part, link, bytes, view, frame, end, flags);
+      const refusal = this.#batches.gather(operation, operation.part, bytes, view, frame, end, flags);
+      if (refusal === undefined) this.#release(operation);
+      else this.#refused(operation, link, refusal);
       return;
     }
     const value = readReply(operation.form, bytes, view, frame, end, flags);
     const resolve = operation.resolve;
-    if (operation.form < Form.topology) this.#context.statistics.succeeded++;
+    if (operation.form < Form.topology) this.#statistics.succeeded++;
     this.#release(operation);
     resolve(value as never);
   }
@@ -232,9 +210,9 @@ export class Dispatcher {
     // All are taken off first: a write that is routed again must not follow one that is still bound to this connection.
     for (const operation of unsent) {
       this.#queued--;
-      this.#unbind(operation);
+      this.unbind(operation);
     }
-    for (const operation of sent) this.#unbind(operation);
+    for (const operation of sent) this.unbind(operation);
     for (const operation of sent) this.#lost(operation, error);
     for (const operation of unsent) this.dispatch(operation);
   }
@@ -246,6 +224,12 @@ export class Dispatcher {
     this.#release(operation);
     if (part === undefined) reject(error);
     else for (const index of part.indexes) this.failKey(part.batch, index, error);
+  }
+
+  /** One key of a batch succeeded. */
+  succeedKey(batch: Batch, index: number, value: unknown): void {
+    this.#statistics.succeeded++;
+    batch.succeed(index, value);
   }
 
   /** One key of a batch failed. */
@@ -268,7 +252,7 @@ export class Dispatcher {
     fork.signal = operation.signal;
     fork.part = part;
     this.#listen(fork);
-    this.#watch(fork, this.nowMs());
+    this.#watch.follow(fork);
     return fork;
   }
 
@@ -277,10 +261,18 @@ export class Dispatcher {
     this.#release(operation);
   }
 
+  /** Takes an operation off the connection it was bound to. */
+  unbind(operation: Operation): void {
+    if (operation.link === undefined) return;
+    operation.link = undefined;
+    if (!operation.isWrite) return;
+    if (operation.part === undefined) this.#order.unbind(operation.hash);
+    else for (const index of operation.part.indexes) this.#order.unbind(operation.part.batch.hashes[index] as number);
+  }
+
   /** No operation will come any more. */
   stop(): void {
-    if (this.#sweepTimer !== undefined) this.#ports.timers.stop(this.#sweepTimer);
-    this.#sweepTimer = undefined;
+    this.#watch.stop();
   }
 
   /** Calls `callback` as soon as no operation is under way. */
@@ -299,84 +291,38 @@ export class Dispatcher {
     list.push(operation);
   }
 
-  #batchReply(
-    operation: Operation,
-    part: BatchPart,
-    link: Link,
-    bytes: Uint8Array,
-    view: DataView,
-    frame: number,
-    end: number,
-    flags: number,
-  ): void {
-    const answers = readBatchAnswers(part, operation.opcode, bytes, view, frame, end, flags);
-    const { batch, indexes } = part;
-    const again: number[] = [];
-    const alone: number[] = [];
-    let refusal: MemDbError | undefined;
-    this.#unbind(operation);
-    for (const [at, answer] of answers.entries()) {
-      const index = indexes[at] as number;
-      if (answer.error === undefined) {
-        this.#context.statistics.succeeded++;
-        batch.succeed(index, answer.value);
-      } else if (answer.error.code === 'batch-too-large' && !part.isAlone) alone.push(index);
-      else if (mayRepeat(operation, answer.error)) {
-        refusal = answer.error;
-        again.push(index);
-      } else this.failKey(batch, index, answer.error);
-    }
-    if (alone.length > 0) this.dispatch(this.fork(operation, new BatchPart(batch, alone, true)));
-    if (refusal === undefined) this.#release(operation);
-    else {
-      operation.part = new BatchPart(batch, again, part.isAlone);
-      this.#refused(operation, link, refusal);
-    }
-  }
-
   #refused(operation: Operation, link: Link, error: MemDbError): void {
     const part = operation.part;
     if (part !== undefined && !part.isAlone && (error.code === 'batch-too-large' || error.code === 'frame-too-large')) {
-      this.#unbind(operation);
+      this.unbind(operation);
       operation.part = new BatchPart(part.batch, part.indexes, true);
       this.dispatch(operation);
       return;
     }
     if (error.code === 'shutting-down') link.drain();
     if (error.code === 'wrong-epoch' || error.code === 'not-replica') this.#context.onStaleTopology(link);
-    const replicas = this.routes?.replicas ?? 1;
-    if (
-      !mayRepeat(operation, error) ||
-      (error.code === 'unavailable' && operation.attempts + 1 >= replicas * UNAVAILABLE_ROUNDS)
-    ) {
-      this.fail(operation, error);
-      return;
-    }
-    const isElsewhere = error.code === 'shutting-down' || error.code === 'not-replica';
-    const delayMs =
-      isElsewhere && operation.attempts + 1 < replicas
-        ? 0
-        : backoffMs(operation.attempts, RETRY_FIRST_MS, RETRY_MAX_MS, this.#ports.random);
-    this.#retry(operation, error, delayMs);
+    const delayMs = retryDelayMs(operation, error, this.routes?.replicas ?? 1, this.#context.ports.random);
+    if (delayMs === undefined) this.fail(operation, error);
+    else this.#retry(operation, error, delayMs);
   }
 
   #retry(operation: Operation, error: MemDbError, delayMs: number): void {
-    const nowMs = this.nowMs();
-    this.#unbind(operation);
+    const nowMs = this.turn.nowMs();
+    this.unbind(operation);
     operation.lastError = error;
     operation.attempts++;
     if (nowMs + delayMs >= operation.deadlineAt) {
       this.fail(operation, gaveUpError(error, operation.attempts, operation.timeoutMs));
       return;
     }
-    this.#context.statistics.retries++;
+    this.#statistics.retries++;
     if (delayMs === 0) {
-      this.#watch(operation, nowMs);
+      this.#watch.follow(operation);
       this.dispatch(operation);
       return;
     }
     operation.state = State.backingOff;
-    this.#checkAt(operation, nowMs + delayMs);
+    this.#watch.at(operation, nowMs + delayMs);
   }
 
   /** The connection went away under a request that was sent. */
@@ -392,11 +338,11 @@ export class Dispatcher {
       return;
     }
     if (operation.state === State.backingOff) {
-      this.#watch(operation, nowMs);
+      this.#watch.follow(operation);
       this.dispatch(operation);
       return;
     }
-    this.#watch(operation, nowMs);
+    this.#watch.follow(operation);
     const link = operation.link;
     if (operation.state !== State.sent || link === undefined || link.chunks !== operation.heardAt) return;
     link.isSilent = true;
@@ -433,16 +379,8 @@ export class Dispatcher {
   }
 
   #count(error: MemDbError): void {
-    if (error.outcome === 'unknown') this.#context.statistics.unknown++;
-    else this.#context.statistics.notApplied++;
-  }
-
-  #unbind(operation: Operation): void {
-    if (operation.link === undefined) return;
-    operation.link = undefined;
-    if (!operation.isWrite) return;
-    if (operation.part === undefined) this.#order.unbind(operation.hash);
-    else for (const index of operation.part.indexes) this.#order.unbind(operation.part.batch.hashes[index] as number);
+    if (error.outcome === 'unknown') this.#statistics.unknown++;
+    else this.#statistics.notApplied++;
   }
 
   #release(operation: Operation): void {
@@ -450,7 +388,7 @@ export class Dispatcher {
       operation.list.remove(operation);
       this.#queued--;
     }
-    this.#unbind(operation);
+    this.unbind(operation);
     if (operation.onAbort !== undefined) operation.signal?.removeEventListener('abort', operation.onAbort);
     if (operation.form >= Form.topology) this.#internal--;
     this.#pool.give(operation);
@@ -460,47 +398,4 @@ export class Dispatcher {
       callback();
     }
   }
-
-  /** Looks at the operation again when its node may have gone silent, at the latest when its time is over. */
-  #watch(operation: Operation, nowMs: number): void {
-    const silenceMs = Math.min(SILENCE_MS, operation.timeoutMs / SILENCE_PARTS);
-    this.#checkAt(operation, Math.min(operation.deadlineAt, nowMs + silenceMs));
-  }
-
-  #checkAt(operation: Operation, atMs: number): void {
-    this.#pool.checkAt(operation, atMs);
-    if (atMs < this.#sweepAt) this.#armSweep(atMs);
-  }
-
-  #armSweep(atMs: number): void {
-    if (this.#sweepTimer !== undefined) this.#ports.timers.stop(this.#sweepTimer);
-    this.#sweepAt = atMs;
-    this.#sweepTimer = this.#ports.timers.start(Math.max(1, Math.ceil(atMs - this.nowMs())), this.#onSweep);
-  }
-
-  readonly #onSweep = (): void => {
-    this.#sweepTimer = undefined;
-    this.#sweepAt = Number.POSITIVE_INFINITY;
-    const nowMs = this.nowMs();
-    const nextMs = this.#pool.sweep(nowMs, (operation) => this.#due(operation, nowMs));
-    if (nextMs < this.#sweepAt) this.#armSweep(nextMs);
-  };
-
-  #planTurnEnd(): void {
-    if (this.#turnEndPlanned) return;
-    this.#turnEndPlanned = true;
-    this.#ports.timers.endOfTurn(this.#onTurnEnd);
-  }
-
-  readonly #onTurnEnd = (): void => {
-    this.#turnEndPlanned = false;
-    this.#turnMs = -1;
-    for (const link of this.#unflushed) link.flush();
-    this.#unflushed.length = 0;
-  };
-}
-
-/** Whether another attempt is safe and may help: never for a write that may have been applied. */
-function mayRepeat(operation: Operation, error: MemDbError): boolean {
-  return operation.form < Form.topology && error.retryable && (error.outcome === 'not-applied' || !operation.isWrite);
 }

@@ -333,7 +333,7 @@ export class Link implements ConnectionHandler {
   #planFlush(): void {
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    this.#context.dispatcher.planFlush(this);
+    this.#context.dispatcher.turn.planFlush(this);
   }
 
   #endWhenIdle(): void {

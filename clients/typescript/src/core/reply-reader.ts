@@ -1,11 +1,19 @@
-import { checkStampReply, decodeTopology, Flag, FRAME_HEADER_BYTES, replyValueStart } from '@memdb/protocol';
+import {
+  checkStampReply,
+  decodeTopology,
+  Flag,
+  FRAME_HEADER_BYTES,
+  parseSeed,
+  replyValueStart,
+  type WireTopology,
+} from '@memdb/protocol';
 import { Form } from './operation.js';
 import { readQuorumResult } from './quorum-result.js';
 import { ownCopy, readText } from './text.js';
 
 /**
- * What the reply frame `bytes[frame, end)` says, as the operation's form wants it. Throws ProtocolError for a body
- * that makes no sense. Hot for the forms of one key.
+ * What the reply frame `bytes[frame, end)` says, as the operation's form wants it. Throws ProtocolError or
+ * MemDbError for a body that makes no sense. Hot for the forms of one key.
  */
 export function readReply(
   form: Form,
@@ -33,8 +41,15 @@ export function readReply(
     case Form.quorum:
       return readQuorumResult(bytes, view, frame, end);
     case Form.topology:
-      return decodeTopology(bytes, view, frame + FRAME_HEADER_BYTES, end);
+      return readTopology(bytes, view, frame + FRAME_HEADER_BYTES, end);
     default:
       return undefined;
   }
+}
+
+/** A topology whose nodes can all be dialled. */
+function readTopology(bytes: Uint8Array, view: DataView, start: number, end: number): WireTopology {
+  const topology = decodeTopology(bytes, view, start, end);
+  for (const { address } of topology.nodes) parseSeed(address);
+  return topology;
 }

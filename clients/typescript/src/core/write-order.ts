@@ -1,10 +1,9 @@
 import type { Link } from './link.js';
 
-/**
- * Buckets of key hashes. A shared bucket only costs a detour or a retry, never order: with 64 writes under way, the
- * chance that two of them meet is 64 / 16,384 for each. 128 KiB in all.
- */
+/** Buckets of key hashes. A shared bucket costs a detour or a closer look, never order. 192 KiB in all. */
 const BUCKETS = 16384;
+/** Writes that a closer look goes back. 256 KiB, and 50 µs for a look at all of them. */
+const LOG_LENGTH = 65536;
 
 /**
  * Keeps writes to one key in the order in which they were called, also when nobody waited in between:
@@ -16,6 +15,8 @@ export class WriteOrder {
   readonly #underWay: Uint32Array = new Uint32Array(BUCKETS);
   readonly #links: (Link | undefined)[] = new Array(BUCKETS).fill(undefined);
   readonly #last: Uint32Array = new Uint32Array(BUCKETS);
+  /** Hash of each of the latest writes, by sequence number. */
+  readonly #log: Uint32Array = new Uint32Array(LOG_LENGTH);
   #next = 0;
 
   /** A write to a key with this hash was called; returns its sequence number. */
@@ -23,12 +24,19 @@ export class WriteOrder {
     // 0 means that a write has not begun; the numbers go round after 2^32 writes.
     this.#next = this.#next === 0xffffffff ? 1 : this.#next + 1;
     this.#last[hash & (BUCKETS - 1)] = this.#next;
+    this.#log[this.#next & (LOG_LENGTH - 1)] = hash;
     return this.#next;
   }
 
-  /** True when no later write to this key was called. */
+  /** Whether no later write to this key was called; false when that is too long ago to tell. */
   isLast(hash: number, sequence: number): boolean {
-    return this.#last[hash & (BUCKETS - 1)] === sequence;
+    if (this.#last[hash & (BUCKETS - 1)] === sequence) return true;
+    const later = (this.#next - sequence) >>> 0;
+    if (later >= LOG_LENGTH) return false;
+    for (let back = 0; back < later; back++) {
+      if (this.#log[(this.#next - back) & (LOG_LENGTH - 1)] === hash >>> 0) return false;
+    }
+    return true;
   }
 
   /** The connection that carries earlier writes to this key, or undefined when none is under way. */

@@ -84,7 +84,7 @@ function wrap(socket: Socket, handler: ConnectionHandler): Connection {
   return {
     write(bytes: Uint8Array, start: number, end: number): boolean {
       if (socket.destroyed) return true;
-      socket.write(bytes.subarray(start, end));
+      socket.write(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start));
       // Nothing is left in the stream: the kernel has taken it all, and nobody holds on to the buffer.
       return socket.writableLength === 0;
     },

@@ -1,11 +1,13 @@
 import { BATCH_ITEMS_MAX, FRAME_BYTES_FLOOR, FRAME_HEADER_BYTES, type MemDbError, Opcode } from '@memdb/protocol';
 import type { Value } from '../options.js';
 import { type Batch, BatchPart } from './batch.js';
+import { type BatchAnswer, readBatchAnswers } from './batch-reader.js';
 import type { Dispatcher } from './dispatcher.js';
 import { keyError } from './failures.js';
 import { isSoundKeyLength, type KeyScratch } from './key-scratch.js';
 import type { Link } from './link.js';
 import type { Operation } from './operation.js';
+import { mayRepeat } from './retry-policy.js';
 import type { Routes } from './routes.js';
 import { byteLength } from './text.js';
 import type { WriteOrder } from './write-order.js';
@@ -21,8 +23,11 @@ interface Group {
   bytes: number;
 }
 
-/** Scatters a batch: each key to the connection of its replica, as many together as one frame may carry. */
-export class BatchSplitter {
+/**
+ * Scatters a batch, each key to the connection of its replica and as many together as one frame may carry, and gathers
+ * the answers.
+ */
+export class Batches {
   readonly #dispatcher: Dispatcher;
   readonly #scratch: KeyScratch;
   readonly #order: WriteOrder;
@@ -34,7 +39,7 @@ export class BatchSplitter {
   }
 
   /** Sends the keys of `operation`, which is spent afterwards: operations of their own carry them on. */
-  split(operation: Operation, part: BatchPart): void {
+  scatter(operation: Operation, part: BatchPart): void {
     const routes = this.#dispatcher.routes;
     if (routes === undefined) {
       this.#dispatcher.park(operation);
@@ -57,6 +62,42 @@ export class BatchSplitter {
       this.#dispatcher.park(this.#dispatcher.fork(operation, new BatchPart(part.batch, homeless, part.isAlone)));
     }
     this.#dispatcher.retire(operation);
+  }
+
+  /**
+   * Takes the reply frame `bytes[frame, end)` to `operation`. Keys that were refused and may be tried again stay in it;
+   * returns why, or undefined when none do. Throws ProtocolError before anything of a broken reply was used.
+   */
+  gather(
+    operation: Operation,
+    part: BatchPart,
+    bytes: Uint8Array,
+    view: DataView,
+    frame: number,
+    end: number,
+    flags: number,
+  ): MemDbError | undefined {
+    const answers = readBatchAnswers(part, bytes, view, frame, end, flags);
+    const { batch, indexes } = part;
+    const again: number[] = [];
+    const alone: number[] = [];
+    let refusal: MemDbError | undefined;
+    this.#dispatcher.unbind(operation);
+    for (let at = 0; at < answers.length; at++) {
+      const { value, error } = answers[at] as BatchAnswer;
+      const index = indexes[at] as number;
+      if (error === undefined) this.#dispatcher.succeedKey(batch, index, value);
+      else if (error.code === 'batch-too-large' && !part.isAlone) alone.push(index);
+      else if (mayRepeat(operation, error)) {
+        refusal = error;
+        again.push(index);
+      } else this.#dispatcher.failKey(batch, index, error);
+    }
+    if (alone.length > 0) {
+      this.#dispatcher.dispatch(this.#dispatcher.fork(operation, new BatchPart(batch, alone, true)));
+    }
+    operation.part = new BatchPart(batch, again, part.isAlone);
+    return refusal;
   }
 
   /** Hashes a key; returns why it cannot be sent, or undefined. */
