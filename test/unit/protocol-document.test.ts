@@ -1,6 +1,9 @@
 import { createHash, createHmac, createPrivateKey, createPublicKey, diffieHellman } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
+  ackLsn,
+  ackRefusals,
+  ackStreamId,
   ClientHandshake,
   Consistency,
   decodeBatchReply,
@@ -25,9 +28,19 @@ import {
   OutgoingBuffer,
   parseUuid,
   Role,
+  RUN_CATCH_UP,
+  runLastLsn,
+  runOptions,
+  runSegmentGeneration,
+  runSegmentOffset,
+  runStreamId,
   ServerHandshake,
+  STREAM_ACK_HEADER_BYTES,
+  STREAM_REFUSAL_BYTES,
+  STREAM_RUN_HEADER_BYTES,
   type WireTopology,
   writeBatchReply,
+  writeCounter,
   writeErrorReply,
   writeFrame,
   writeGetManyRequest,
@@ -35,7 +48,10 @@ import {
   writeQuorumGetReply,
   writeSetManyRequest,
   writeSetRequest,
+  writeStamp,
   writeStampReply,
+  writeStreamAckHeader,
+  writeStreamRunHeader,
   writeValueReply,
 } from '@memdb/protocol';
 import test from 'ava';
@@ -141,6 +157,19 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       ]),
     ),
   topology: () => encodeTopology(topology),
+  'stream-run': () => {
+    const body = new Uint8Array(STREAM_RUN_HEADER_BYTES + 4);
+    writeStreamRunHeader(viewOf(body), 0, 9, 2, 4096, RUN_CATCH_UP, 2 ** 32 + 70);
+    body.set([1, 2, 3, 4], STREAM_RUN_HEADER_BYTES);
+    return written((out) => writeFrame(out, Opcode.streamRun, 0, 0, 0, 90, 3, body));
+  },
+  'stream-ack': () => {
+    const body = new Uint8Array(STREAM_ACK_HEADER_BYTES + STREAM_REFUSAL_BYTES);
+    writeStreamAckHeader(viewOf(body), 0, 9, 1, 2 ** 32 + 70);
+    writeCounter(viewOf(body), STREAM_ACK_HEADER_BYTES, 2 ** 32 + 60);
+    writeStamp(viewOf(body), STREAM_ACK_HEADER_BYTES + 8, 88, 3);
+    return written((out) => writeFrame(out, Opcode.streamAck, Flag.reply, 0, 0, 91, 3, body));
+  },
 };
 
 for (const [name, write] of Object.entries(writers)) {
@@ -198,6 +227,17 @@ test('the code reads the replies and batches of PROTOCOL.md', (t) => {
     [error.code, error.outcome, error.retryable, error.node, error.message],
     ['unavailable', 'not-applied', true, 2, '1 of 3.'],
   );
+});
+
+test('the code reads the stream frames of PROTOCOL.md', (t) => {
+  const run = viewOf(example('stream-run'));
+  t.deepEqual(
+    [runStreamId(run, 28), runSegmentGeneration(run, 28), runSegmentOffset(run, 28), runOptions(run, 28)],
+    [9, 2, 4096, RUN_CATCH_UP],
+  );
+  t.is(runLastLsn(run, 28), 2 ** 32 + 70);
+  const ack = viewOf(example('stream-ack'));
+  t.deepEqual([ackStreamId(ack, 28), ackRefusals(ack, 28), ackLsn(ack, 28)], [9, 1, 2 ** 32 + 70]);
 });
 
 test('the error table of PROTOCOL.md is the table of the code', (t) => {

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { keyHash } from '@memdb/protocol';
+import { RecordKind, recordBytes } from '../src/model/record.js';
+import { FileDisk } from '../src/platform/file-disk.js';
+import { SystemClock } from '../src/platform/system-clock.js';
+import { SystemTimers } from '../src/platform/system-timers.js';
+import type { Telemetry } from '../src/ports/telemetry.js';
+import { Store, type StoreOptions } from '../src/storage/store.js';
+
+/**
+ * Nanoseconds of the storage engine's hot paths, without network: append, lookup, a run from a peer, and recovery.
+ * `node dist/bench/storage-micro.js [keys]`
+ */
+const KEY_BYTES = 16;
+const VALUE_BYTES = 100;
+const SEGMENT_BYTES: number = 16 * 1024 * 1024;
+const SEED = 1234;
+const SILENT: Telemetry = {
+  log: () => {},
+  counter: () => ({ value: 0 }),
+  gauge: () => {},
+  histogram: () => ({ observe: () => {} }),
+};
+
+const keyCount = Number(process.argv[2] ?? 1_000_000);
+const keys = makeKeys(keyCount);
+const keyView = new DataView(keys.buffer);
+const value = new Uint8Array(VALUE_BYTES).fill(120);
+
+function makeKeys(count: number): Uint8Array {
+  const bytes = new Uint8Array(count * KEY_BYTES);
+  for (let key = 0; key < count; key++) bytes.set(Buffer.from(`key:${String(key).padStart(12, '0')}`), key * KEY_BYTES);
+  return bytes;
+}
+
+function options(disk: FileDisk | undefined): StoreOptions {
+  return {
+    disk,
+    timers: new SystemTimers(),
+    clock: new SystemClock(),
+    telemetry: SILENT,
+    durability: disk === undefined ? 'none' : 'sync',
+    syncIntervalMs: 100,
+    segmentBytes: SEGMENT_BYTES,
+    partitions: 256,
+    hashSeed: SEED,
+    memoryBytesMax: 0,
+    onDurable: () => {},
+    onRoom: () => {},
+    onFatal: (error) => {
+      throw error;
+    },
+  };
+}
+
+function put(store: Store, key: number, counter: number): void {
+  const start = key * KEY_BYTES;
+  const hash = keyHash(keys, keyView, start, KEY_BYTES, SEED);
+  if (store.room(recordBytes(KEY_BYTES, VALUE_BYTES), RecordKind.value) !== 'ok') throw new Error('no room');
+  store.append(RecordKind.value, counter, 1, hash, keys, start, KEY_BYTES, value, 0, VALUE_BYTES);
+}
+
+function report(what: string, operations: number, milliseconds: number): void {
+  const each = ((milliseconds * 1e6) / operations).toFixed(0);
+  process.stdout.write(`${what.padEnd(44)} ${each.padStart(6)} ns each, ${milliseconds.toFixed(0)} ms\n`);
+}
+
+function timed(what: string, operations: number, work: () => void): void {
+  const startedMs = performance.now();
+  work();
+  report(what, operations, performance.now() - startedMs);
+}
+
+function inMemory(): void {
+  const store = Store.open(options(undefined));
+  timed(`append, ${keyCount} fresh keys`, keyCount, () => {
+    for (let key = 0; key < keyCount; key++) put(store, key, key + 1);
+  });
+  const { accountedBytes, indexBytes } = store.stats();
+  process.stdout.write(
+    `accounted ${(accountedBytes / keyCount).toFixed(1)} bytes a key, index ${(indexBytes / keyCount).toFixed(1)}\n`,
+  );
+  timed('append, overwriting', keyCount, () => {
+    for (let key = 0; key < keyCount; key++) put(store, (key * 7919) % keyCount, keyCount + key + 1);
+  });
+  for (const among of [Math.min(100_000, keyCount), keyCount]) {
+    let found = 0;
+    timed(`lookup, hit, among ${among} of the keys`, keyCount, () => {
+      for (let turn = 0; turn < keyCount; turn++) {
+        const start = ((turn * 7919) % among) * KEY_BYTES;
+        const hash = keyHash(keys, keyView, start, KEY_BYTES, SEED);
+        if (store.lookup(hash, keys, keyView, start, KEY_BYTES)) found += store.found.valueLength;
+      }
+    });
+    if (found !== keyCount * VALUE_BYTES) throw new Error('a key is missing');
+  }
+}
+
+function smallSet(): void {
+  const count = 100_000;
+  const store = Store.open(options(undefined));
+  for (let key = 0; key < count; key++) put(store, key, key + 1);
+  for (let round = 0; round < 3; round++) {
+    timed('lookup, hit, store of 100000 keys', 1_000_000, () => {
+      for (let turn = 0; turn < 1_000_000; turn++) {
+        const start = ((turn * 7919) % count) * KEY_BYTES;
+        const hash = keyHash(keys, keyView, start, KEY_BYTES, SEED);
+        if (!store.lookup(hash, keys, keyView, start, KEY_BYTES)) throw new Error('a key is missing');
+      }
+    });
+  }
+}
+
+function runs(): void {
+  const sender = Store.open(options(undefined));
+  const receiver = Store.open(options(undefined));
+  const count = Math.min(keyCount, 500_000);
+  for (let key = 0; key < count; key++) put(sender, key, key + 1);
+  for (const skipHeld of [false, true]) {
+    const cursor = sender.logCursor(0);
+    let { segment } = cursor;
+    let start = 0;
+    let end = 0;
+    timed(skipHeld ? 'run of a peer, all held' : 'run of a peer, 64 KiB', count, () => {
+      while (cursor.next()) {
+        if (cursor.segment !== segment || end - start > 65_536) {
+          receiver.ingestRun(segment.bytes, segment.view, start, end, segment.generation, start, skipHeld, () => {});
+          segment = cursor.segment;
+          start = cursor.offset;
+        }
+        if (start === 0) start = cursor.offset;
+        end = cursor.offset + cursor.bytes;
+      }
+      receiver.ingestRun(segment.bytes, segment.view, start, end, segment.generation, start, skipHeld, () => {});
+    });
+  }
+  if (receiver.stats().keys !== count) throw new Error('a record is missing');
+}
+
+async function recovery(): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'memdb-storage-'));
+  try {
+    const first = new FileDisk(directory);
+    first.lock();
+    const store = Store.open(options(first));
+    const startedMs = performance.now();
+    for (let key = 0; key < keyCount; ) {
+      for (let batch = 0; batch < 64 && key < keyCount; batch++) {
+        if (store.room(recordBytes(KEY_BYTES, VALUE_BYTES), RecordKind.value) !== 'ok') break;
+        put(store, key, ++key);
+      }
+      store.commit();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise<void>((resolve) => store.syncNow(resolve));
+    report('append, commit every 64, synced at the end', keyCount, performance.now() - startedMs);
+    // No close: this is what a killed process leaves.
+    first.unlock();
+    await first.close();
+    for (const how of ['after a kill', 'after a clean end', 'after a clean end']) {
+      const disk = new FileDisk(directory);
+      disk.lock();
+      const openedMs = performance.now();
+      const again = Store.open(options(disk));
+      report(`recovery ${how}`, keyCount, performance.now() - openedMs);
+      if (again.stats().keys !== keyCount) throw new Error(`${again.stats().keys} keys came back`);
+      await new Promise<void>((resolve, reject) => again.close((error) => (error ? reject(error) : resolve())));
+      disk.unlock();
+      await disk.close();
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+smallSet();
+inMemory();
+runs();
+await recovery();

@@ -1,0 +1,180 @@
+import { contentHash } from '../model/content-hash.js';
+import {
+  kindOf,
+  lengthOf,
+  paddedRecordBytes,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordCounter,
+  recordKeyLength,
+  recordKindLength,
+  recordLsnLow,
+  recordNode,
+  recordSalt,
+} from '../model/record.js';
+import { BATCH_HEADER_BYTES, provenOffsetOf, provenSegmentOf } from './batch-header.js';
+import { isBehind } from './chain-reader.js';
+import { ProofScan } from './proof-scan.js';
+import { COPY_ID_FIRST, readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
+
+export interface LogProblem {
+  /**
+   * `damage`: something that was durable does not verify. `torn-tail`: the last records do not verify and nothing in this
+   * file says that they ever were durable, as after a crash; a start cuts them.
+   */
+  readonly kind: 'damage' | 'torn-tail';
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/** What a segment file holds, by itself. */
+export interface SegmentReport {
+  /** Undefined for a prepared file that was not used yet, and for one whose header is damaged. */
+  readonly header: SegmentHeader | undefined;
+  /** Records in the chain, batch headers not counted. */
+  readonly records: number;
+  readonly batches: number;
+  /** Where the chain ends. */
+  readonly bytes: number;
+  /** 0 when there are no records. */
+  readonly firstLsn: number;
+  readonly lastLsn: number;
+  readonly problem?: LogProblem;
+}
+
+/** One record of a segment, described. Keys and values are views of the file's bytes. */
+export interface DescribedRecord {
+  readonly offset: number;
+  /** Padded. */
+  readonly bytes: number;
+  readonly kind: 'batch' | 'value' | 'tombstone' | 'meta';
+  /** Of a batch header: that of the record behind it. */
+  readonly lsn: number;
+  readonly counter: number;
+  readonly node: number;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** Of a batch header: everything before this point was durable when the batch was written. */
+  readonly proven?: { readonly segment: number; readonly offset: number };
+}
+
+const KIND_NAMES: readonly (DescribedRecord['kind'] | undefined)[] = [undefined, 'batch', 'value', 'tombstone', 'meta'];
+
+/**
+ * Checks the bytes of a segment file: behind `memdb log verify`. It sees one file only: whether a torn tail is damage
+ * because a later segment follows, only the start of the node can tell.
+ */
+export function verifySegment(bytes: Uint8Array): SegmentReport {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const empty = { header: undefined, records: 0, batches: 0, bytes: 0, firstLsn: 0, lastLsn: 0 };
+  const header = headerOf(view);
+  if (header === 'unused') return empty;
+  if (typeof header === 'string') return { ...empty, problem: { kind: 'damage', offset: 0, reason: header } };
+  let records = 0;
+  let batches = 0;
+  let end = SEGMENT_HEADER_BYTES;
+  let lastLsn = header.firstLsn - 1;
+  for (const record of walk(bytes, view, header)) {
+    if (record.kind === 'batch') batches++;
+    else records++;
+    if (record.kind !== 'batch') lastLsn = record.lsn;
+    end = record.offset + record.bytes;
+  }
+  const problem = problemAt(view, header, end);
+  return {
+    header,
+    records,
+    batches,
+    bytes: end,
+    firstLsn: records === 0 ? 0 : header.firstLsn,
+    lastLsn: records === 0 ? 0 : lastLsn,
+    ...(problem && { problem }),
+  };
+}
+
+/** Describes the records of a segment file, batch headers included, up to the first that does not verify. */
+export function* dumpSegment(bytes: Uint8Array): Generator<DescribedRecord, void> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = headerOf(view);
+  if (typeof header === 'object') yield* walk(bytes, view, header);
+}
+
+/** The header, `unused`, or why it cannot be one. */
+function headerOf(view: DataView): SegmentHeader | string {
+  if (view.byteLength < SEGMENT_HEADER_BYTES) return 'the file ends inside the header';
+  const header = readSegmentHeader(view);
+  if (header === 'damaged') return 'this is no segment, or its header is damaged';
+  if (header === 'unsupported') return 'a later version wrote this file';
+  return header;
+}
+
+function* walk(bytes: Uint8Array, view: DataView, header: SegmentHeader): Generator<DescribedRecord, void> {
+  let lsn = header.firstLsn;
+  let offset = SEGMENT_HEADER_BYTES;
+  while (offset + RECORD_HEADER_BYTES <= bytes.length) {
+    const record = describe(bytes, view, header, offset, lsn);
+    if (record === undefined) return;
+    yield record;
+    offset += record.bytes;
+    if (record.kind !== 'batch') lsn++;
+  }
+}
+
+function describe(
+  bytes: Uint8Array,
+  view: DataView,
+  header: SegmentHeader,
+  offset: number,
+  lsn: number,
+): DescribedRecord | undefined {
+  const kindLength = recordKindLength(view, offset);
+  const length = lengthOf(kindLength);
+  const size = paddedRecordBytes(length);
+  const lsnLow = recordLsnLow(view, offset);
+  if (length < RECORD_HEADER_BYTES || size > bytes.length - offset || lsnLow !== lsn >>> 0) return undefined;
+  const checksum = contentHash(view, offset + 8, offset + size) + recordSalt(header.generation, offset, lsnLow);
+  const kind = KIND_NAMES[kindOf(kindLength)];
+  const valueStart = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);
+  if (view.getInt32(offset + 4, true) !== (checksum | 0) || kind === undefined || valueStart > offset + length) {
+    return undefined;
+  }
+  const described = {
+    offset,
+    bytes: size,
+    kind,
+    lsn,
+    counter: recordCounter(view, offset),
+    node: recordNode(view, offset),
+    key: bytes.subarray(offset + RECORD_HEADER_BYTES, valueStart),
+    value: bytes.subarray(valueStart, offset + length),
+  };
+  if (kindOf(kindLength) !== RecordKind.batchHeader || length !== BATCH_HEADER_BYTES) return described;
+  return {
+    ...described,
+    value: new Uint8Array(0),
+    proven: { segment: provenSegmentOf(view, offset), offset: provenOffsetOf(view, offset) },
+  };
+}
+
+function problemAt(view: DataView, header: SegmentHeader, end: number): LogProblem | undefined {
+  const size = view.byteLength;
+  if (size !== header.capacity) {
+    return { kind: 'damage', offset: size, reason: `the file has ${size} bytes, its header says ${header.capacity}` };
+  }
+  if (header.id >= COPY_ID_FIRST) {
+    if (end === size) return undefined;
+    return { kind: 'damage', offset: end, reason: 'a record does not verify, and this file was durable as a whole' };
+  }
+  const rest = new ProofScan();
+  rest.scan(view, end, size, header.generation);
+  if (isBehind(rest.segment, rest.offset, header.id, end)) {
+    return {
+      kind: 'damage',
+      offset: end,
+      reason: 'a record does not verify, and a later batch says that it was durable',
+    };
+  }
+  if (rest.sawBytes)
+    return { kind: 'torn-tail', offset: end, reason: 'what follows does not verify and is not proven durable' };
+  return undefined;
+}
