@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { connect } from '@memdb/client';
+import { processIo } from './cli/process-io.js';
 import { runCli } from './cli/program.js';
-import { processIo } from './cli/system/process-io.js';
 
 /** The process: `bin/memdb.js` starts it. */
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

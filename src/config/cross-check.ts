@@ -6,7 +6,7 @@ import { formatBytes } from './units.js';
  * What one record and the framing of a segment take beside key and value, rounded up generously: record header,
  * padding, segment header, batch header and the zero that ends the chain stay well below it.
  */
-export const segmentOverheadBytesMax = 4_096;
+const segmentOverheadBytesMax = 4_096;
 
 /** A rule that involves more than one setting and is broken. */
 export interface BrokenRule {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { watchForChange } from '../../platform/file-watch.js';
 import { SystemTimers } from '../../platform/system-timers.js';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
@@ -8,8 +9,7 @@ import { DevFiles } from '../dev/dev-files.js';
 import { DevNode } from '../dev/dev-node.js';
 import { planOfRunning } from '../dev/dev-plan.js';
 import { ExitCode } from '../exit-code.js';
-import { StopRequest } from '../system/stop-request.js';
-import { watchForChange } from '../system/watch-file.js';
+import { StopRequest } from '../stop-request.js';
 import type { DevOptions } from './dev.js';
 
 /** `memdb dev start NODE`: a node that died or was killed runs again, below this terminal. */

@@ -10,7 +10,7 @@ import { type DevNodePlan, devNodesMax, planNodes } from '../dev/dev-plan.js';
 import { deathText, servingText } from '../dev/dev-text.js';
 import { ExitCode } from '../exit-code.js';
 import type { JsonValue } from '../report.js';
-import { StopRequest } from '../system/stop-request.js';
+import { StopRequest } from '../stop-request.js';
 import { registerDevStart } from './dev-start.js';
 
 const nodesDefault = 3;

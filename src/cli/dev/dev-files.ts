@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { formatKey, type KeyRing, parseKeys } from '../../config/key-ring.js';
+import { namesIn, removeInside } from '../../platform/directory-entries.js';
 import { FileDisk } from '../../platform/file-disk.js';
 import { DiskError } from '../../ports/disk.js';
 import type { Random } from '../../ports/random.js';
 import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
 import { generateKey } from '../generate-key.js';
-import { namesIn, removeInside } from '../system/dev-directory.js';
 import { type ClusterFile, clusterFileName, formatClusterFile, parseClusterFile } from './cluster-file.js';
 import { type DevNodePlan, nodeConfigText } from './dev-plan.js';
 

@@ -1,13 +1,13 @@
+import { type ChildNode, startChildNode } from '../../platform/child-node.js';
 import type { Timers } from '../../ports/timers.js';
 import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
-import { type NodeChild, startNodeChild } from '../system/node-child.js';
 import { type DevNodePlan, nodeEnvironment } from './dev-plan.js';
 
 /** A node that takes longer than this has a problem that its log explains; recovery of large data may be that. */
 const servingTimeoutMs = 60_000;
 /** Between the polite and the last signal. */
-export const stopTimeoutMs = 10_000;
+const stopTimeoutMs = 10_000;
 
 export interface ServingNode {
   readonly id: string;
@@ -39,7 +39,7 @@ export class DevNode {
   readonly serving: Promise<ServingNode>;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
-  readonly #child: NodeChild;
+  readonly #child: ChildNode;
   readonly #timers: Timers;
   readonly #onDeath: (how: string) => void;
   #state: State = { kind: 'ended' };
@@ -59,7 +59,7 @@ export class DevNode {
     const timer = timers.start(servingTimeoutMs, () => this.#fail(`does not serve after ${servingTimeoutMs / 1000} s`));
     const disarm = (): void => timers.stop(timer);
     this.serving.then(disarm, disarm);
-    this.#child = startNodeChild({
+    this.#child = startChildNode({
       arguments: ['server', '--config', plan.configFile, '--parent-channel'],
       environment: nodeEnvironment(options.environment),
       logFile: plan.logFile,

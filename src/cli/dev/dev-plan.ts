@@ -7,7 +7,7 @@ import type { ClusterFileNode } from './cluster-file.js';
 
 const loopback = '127.0.0.1';
 /** Between a node's data port and its http port. It also bounds the nodes: ports of the two kinds must not meet. */
-export const httpPortDistance = 100;
+const httpPortDistance = 100;
 export const devNodesMax: number = httpPortDistance;
 
 /** What the person chose. */
@@ -31,7 +31,7 @@ export interface DevNodePlan {
   readonly configFile: string;
 }
 
-export function keysFileOf(directory: string): string {
+function keysFileOf(directory: string): string {
   return join(directory, 'keys.toml');
 }
 

@@ -1,8 +1,8 @@
 import { ConfigError } from '../../config/config-error.js';
 import { type KeyRing, parseKeys } from '../../config/key-ring.js';
+import { isReadableByOthers } from '../../platform/file-watch.js';
 import { CliError } from '../cli-error.js';
 import type { CliIo } from '../cli-io.js';
-import { isReadableByOthers } from '../system/watch-file.js';
 import { asText } from '../value-text.js';
 
 export interface LoadedKeys {

@@ -1,8 +1,8 @@
 import type { LoadedConfig } from '../../config/load-config.js';
+import { openParentChannel } from '../../platform/parent-channel.js';
 import type { CliContext } from '../cli-context.js';
 import type { ExitCode } from '../exit-code.js';
 import { describeFailure } from '../failure.js';
-import { openParentChannel } from '../system/parent-channel.js';
 import { ServerProcess } from './server-process.js';
 
 export interface RunServerOptions {

@@ -3,9 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isNodeReport, type NodeReport } from './parent-channel.js';
 
-const program = fileURLToPath(new URL('../../main.js', import.meta.url));
+/** The process that this is, started once more. */
+const program = fileURLToPath(new URL('../main.js', import.meta.url));
 
-export interface NodeChildOptions {
+export interface ChildNodeOptions {
   readonly arguments: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Standard output and error are appended to it. */
@@ -16,7 +17,7 @@ export interface NodeChildOptions {
 }
 
 /** A node in a process of its own. */
-export interface NodeChild {
+export interface ChildNode {
   readonly pid: number | undefined;
   readonly running: boolean;
   signal(name: 'SIGTERM' | 'SIGKILL'): void;
@@ -26,7 +27,7 @@ export interface NodeChild {
  * Starts `memdb` with `arguments`. The child leads a process group of its own, so that Ctrl-C in the terminal reaches
  * only this process, which then stops its nodes one signal each. A channel tells the child when this process is gone.
  */
-export function startNodeChild(options: NodeChildOptions): NodeChild {
+export function startChildNode(options: ChildNodeOptions): ChildNode {
   const log = openSync(options.logFile, 'a', 0o600);
   let running = true;
   let child: ChildProcess;

@@ -1,4 +1,4 @@
-import { onProcessSignals } from '../../platform/process-signals.js';
+import { onProcessSignals } from '../platform/process-signals.js';
 
 /** What asked the process to end; `internal` is the process itself. */
 export type StopCause = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'internal';

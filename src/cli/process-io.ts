@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { systemErrorCode } from '../../platform/disk-error.js';
-import { CliError } from '../cli-error.js';
-import type { CliIo } from '../cli-io.js';
-import { ExitCode } from '../exit-code.js';
+import { systemErrorCode } from '../platform/disk-error.js';
+import { readWholeFile } from '../platform/whole-file.js';
+import { CliError } from './cli-error.js';
+import type { CliIo } from './cli-io.js';
+import { ExitCode } from './exit-code.js';
 
 /** The real process, which can also be ended. */
 export interface ProcessIo extends CliIo {
@@ -18,7 +18,7 @@ export function processIo(): ProcessIo {
   const workingDirectory = process.cwd();
   const readFile = (path: string): Uint8Array => {
     try {
-      return readFileSync(resolve(workingDirectory, path));
+      return readWholeFile(resolve(workingDirectory, path));
     } catch (error) {
       throw new CliError('file-unreadable', ExitCode.failed, `cannot read ${path}: ${reason(error)}`, error);
     }
