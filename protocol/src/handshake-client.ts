@@ -11,6 +11,7 @@ import {
   sharedSecret,
   transcriptHash,
 } from './handshake-crypto.js';
+import { hex, isOtherCluster, sameBytes } from './handshake-identity.js';
 import {
   appendHandshakeFrame,
   BOOT_NONCE_BYTES,
@@ -242,18 +243,4 @@ export class ClientHandshake {
 function refusal(bytes: Uint8Array, view: DataView, start: number, end: number): MemDbError {
   const { code, message, retryable, node } = decodeErrorBody(bytes, view, start + FRAME_HEADER_BYTES, end);
   return new MemDbError(code, message, { outcome: 'not-applied', retryable, node });
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
-}
-
-/** Whether both clusters are known (16 zeros: not) and differ. */
-export function isOtherCluster(a: Uint8Array, b: Uint8Array): boolean {
-  const known = (id: Uint8Array): boolean => id.some((byte) => byte !== 0);
-  return known(a) && known(b) && !sameBytes(a, b);
-}
-
-export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -2,7 +2,6 @@ import { decodeErrorBody, encodeErrorBody } from './error-body.js';
 import type { ErrorCodeName } from './error-codes.js';
 import { ProtocolError } from './errors.js';
 import { FRAME_HEADER_BYTES, frameFlags, PROTOCOL_VERSION } from './frame.js';
-import { hex, isOtherCluster, sameBytes } from './handshake-client.js';
 import {
   ephemeralKeyPair,
   handshakeProofs,
@@ -12,6 +11,7 @@ import {
   sharedSecret,
   transcriptHash,
 } from './handshake-crypto.js';
+import { hex, isOtherCluster, sameBytes } from './handshake-identity.js';
 import {
   appendHandshakeFrame,
   BOOT_NONCE_BYTES,
@@ -129,7 +129,8 @@ export class ServerHandshake {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      return fail(out, Opcode.hello, error.code, `Not a handshake of this protocol: ${error.message}.`, error.message);
+      const opcode = state.kind === 'awaiting-proof' ? Opcode.proof : Opcode.hello;
+      return fail(out, opcode, error.code, `Not a handshake of this protocol: ${error.message}.`, error.message);
     }
   }
 

@@ -241,7 +241,7 @@ test('the code reads the stream frames of PROTOCOL.md', (t) => {
 });
 
 test('the error table of PROTOCOL.md is the table of the code', (t) => {
-  const rows = [...document.matchAll(/^\| (\d+) \| ([a-z-]+) \| (not-applied|unknown) \| (yes|no) \|/gm)];
+  const rows = [...document.matchAll(/^\| (\d+) +\| ([a-z-]+) +\| (not-applied|unknown) +\| (yes|no) +\|/gm)];
   t.is(rows.length, Object.keys(ErrorCode).length);
   for (const [, number, name, outcome, retryable] of rows) {
     const code = name as ErrorCodeName;
@@ -251,7 +251,7 @@ test('the error table of PROTOCOL.md is the table of the code', (t) => {
 });
 
 test('the opcode table of PROTOCOL.md is the table of the code', (t) => {
-  const rows = [...document.matchAll(/^\| 0x([0-9a-f]{2}) \| (\w+) \|/gm)];
+  const rows = [...document.matchAll(/^\| 0x([0-9a-f]{2}) +\| (\w+) +\|/gm)];
   t.deepEqual(Object.fromEntries(rows.map(([, number, name]) => [name, Number.parseInt(number, 16)])), { ...Opcode });
 });
 
