@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { contentHash } from '../../src/model/content-hash.js';
+import { decodeManifest, encodeManifest } from '../../src/storage/manifest.js';
+import { StorageWorld } from '../harness/storage-world.js';
+
+/** The tests run from the repository's root. */
+const DOCUMENT = readFileSync('docs/log-format.md', 'utf8');
+
+/** The bytes of each hex block of the document, in order: rows of an offset, bytes, and a comment. */
+function hexBlocks(): Uint8Array[] {
+  return [...DOCUMENT.matchAll(/```hex\n([\s\S]*?)```/g)].map(([, block]) => {
+    const bytes: number[] = [];
+    for (const row of block.split('\n')) {
+      const match = /^([0-9a-f]{4}) {2}((?:[0-9a-f]{2} ?)+)(?: {2}|$)/.exec(row);
+      if (match === null) continue;
+      if (Number.parseInt(match[1], 16) !== bytes.length) throw new Error(`the offset of "${row}" is wrong`);
+      for (const byte of match[2].trim().split(' ')) bytes.push(Number.parseInt(byte, 16));
+    }
+    return new Uint8Array(bytes);
+  });
+}
+
+test('the worked example of docs/log-format.md is what the code writes', (t) => {
+  const world = new StorageWorld(1);
+  world.untilRoom();
+  world.store.putMeta('lease', new Uint8Array([0, 0, 0, 1]));
+  world.set('user:1', 'Ada', 7, 1);
+  world.settle();
+  world.delete('user:1', 2 ** 32 + 8, 2);
+  world.settle();
+  world.close();
+  const [segment, manifest] = hexBlocks();
+  const written = world.image.file('log/0000000000000001.seg')?.content() ?? new Uint8Array(0);
+  t.true(segment.length > 290);
+  t.deepEqual(written.slice(0, segment.length), segment);
+  t.true(written.slice(segment.length).every((byte) => byte === 0));
+  t.deepEqual(world.image.file('log/MANIFEST')?.content(), manifest);
+});
+
+test('a manifest is read as it was written, and refused when anything in it changed', (t) => {
+  const manifest = {
+    segments: [
+      { id: 5, generation: 5, firstLsn: 2 ** 40, end: 1000 },
+      { id: 0x80000003, generation: 0x80000003, firstLsn: 2 ** 40 + 77, end: 2 ** 24 },
+    ],
+    nextSegmentId: 6,
+    partitions: 256,
+    hashSeed: 0xfedcba98,
+  };
+  const bytes = encodeManifest(manifest);
+  t.deepEqual(decodeManifest(bytes), manifest);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    t.is(decodeManifest(bytes), undefined);
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+  }
+  for (let length = 0; length < bytes.length; length++) t.is(decodeManifest(bytes.slice(0, length)), undefined);
+});
+
+test('the content hash is XXH32', (t) => {
+  const hash = (text: string): number => {
+    const bytes = new Uint8Array(Buffer.from(text));
+    return contentHash(new DataView(bytes.buffer), 0, bytes.length) >>> 0;
+  };
+  t.is(hash(''), 0x02cc5d05);
+  t.is(hash('abcd'), 0xa3643705);
+});
