@@ -6,6 +6,7 @@ import { registerDelete } from './commands/delete.js';
 import { registerDev } from './commands/dev.js';
 import { registerGet } from './commands/get.js';
 import { registerKeygen } from './commands/keygen.js';
+import { registerLog } from './commands/log.js';
 import { registerQuorumGet } from './commands/quorum-get.js';
 import { registerServer } from './commands/server.js';
 import { registerSet } from './commands/set.js';
@@ -74,6 +75,7 @@ function buildProgram(version: string, context: CliContext): Command {
     registerDelete,
     registerContains,
     registerQuorumGet,
+    registerLog,
   ]) {
     register(program, context);
   }

@@ -3,10 +3,10 @@ import type { MemDbConfig } from './config.js';
 import { formatBytes } from './units.js';
 
 /**
- * What one record and the framing of a segment take beside key and value, rounded up generously: record header,
- * padding, segment header, batch header and the zero that ends the chain stay well below it.
+ * What a segment takes beside its one longest record, rounded up: 64 KiB that storage keeps free for records of its
+ * own while the disk is full, segment header, batch headers, record header and padding.
  */
-const segmentOverheadBytesMax = 4_096;
+const segmentOverheadBytesMax = 128 * 1024;
 
 /** A rule that involves more than one setting and is broken. */
 export interface BrokenRule {
@@ -25,7 +25,7 @@ export function crossCheck(config: MemDbConfig): BrokenRule[] {
       key: 'storage.segment_size',
       message:
         `storage.segment_size = "${formatBytes(storage.segmentBytes)}" cannot hold the longest record: ` +
-        `limits.max_value + limits.max_key + ${segmentOverheadBytesMax} bytes = "${formatBytes(segmentBytesMin)}"; ` +
+        `limits.max_value + limits.max_key + 128 KiB = "${formatBytes(segmentBytesMin)}"; ` +
         'raise segment_size or lower max_value',
     });
   }

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
@@ -184,6 +184,41 @@ test('a keys file that is absent or open to others is named with the command tha
   });
   t.is(absent.code, 1);
   t.regex(absent.stderr, /memdb keygen --role/);
+});
+
+test('log verify and log dump read the segments of a stopped node, and name what is damaged', async (t) => {
+  const node = await prepare(t);
+  const server = await start(t, node);
+  const at = { directory: node.directory, environment: { MEMDB_URL: node.url } };
+  t.is((await runMemDb(t, ['set', 'Ada', 'Lovelace'], at)).code, 0);
+  t.is((await runMemDb(t, ['delete', 'Ada'], at)).code, 0);
+  server.signal('SIGTERM');
+  await server.ended;
+
+  const files = readdirSync(join(node.directory, 'data/log')).filter((name) => name.endsWith('.seg'));
+  const [first = ''] = files.sort().map((name) => join(node.directory, 'data/log', name));
+  const verified = JSON.parse((await runMemDb(t, ['log', 'verify', first, '--json'], at)).stdout.toString());
+  t.true(verified.valid);
+  t.is(verified.problem, null);
+  const dump = JSON.parse((await runMemDb(t, ['log', 'dump', first, '--json'], at)).stdout.toString());
+  const ofKey = dump.records.filter((record: { key?: string }) => record.key === 'Ada');
+  t.deepEqual(
+    ofKey.map(({ kind, value }: { kind: string; value?: string }) => [kind, value]),
+    [
+      ['value', 'Lovelace'],
+      ['tombstone', undefined],
+    ],
+  );
+  const text = await runMemDb(t, ['log', 'dump', first], at);
+  t.regex(text.stdout.toString(), /value +\d+\/1 "Ada" = "Lovelace"/);
+
+  const bytes = readFileSync(first);
+  const broken = ofKey[0].offset + 25;
+  bytes[broken] = (bytes[broken] ?? 0) ^ 1;
+  writeFileSync(first, bytes);
+  const damaged = await runMemDb(t, ['log', 'verify', first], at);
+  t.is(damaged.code, 1);
+  t.regex(damaged.stdout.toString(), new RegExp(`DAMAGED: .*offset ${ofKey[0].offset}`));
 });
 
 test('without files a node serves from memory', async (t) => {
