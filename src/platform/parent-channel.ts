@@ -1,6 +1,7 @@
 /** What a node tells the `memdb dev` that started it. */
 export type NodeReport =
   | { readonly kind: 'serving'; readonly id: string; readonly number: number }
+  | { readonly kind: 'waiting'; readonly reason: string }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** The line from a node to the process that started it; a node started by hand has none. */
@@ -28,5 +29,5 @@ export function openParentChannel(): ParentChannel | undefined {
 
 export function isNodeReport(message: unknown): message is NodeReport {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-  return message.kind === 'serving' || message.kind === 'failed';
+  return message.kind === 'serving' || message.kind === 'waiting' || message.kind === 'failed';
 }

@@ -11,7 +11,7 @@ import { type ClusterFile, clusterFileName, formatClusterFile, parseClusterFile 
 import { type DevNodePlan, nodeConfigText } from './dev-plan.js';
 
 const keysName = 'keys.toml';
-const nodeName = /^node[1-9]\d*$/;
+const nodeName = /^node([1-9]\d*)$/;
 /** What a development cluster leaves in its directory: only this may `--fresh` remove. */
 const ownName = /^(node[1-9]\d*|keys\.toml|cluster\.json|LOCK(\..*)?|.*\.tmp)$/;
 
@@ -35,9 +35,9 @@ export class DevFiles {
     this.#disk.unlock();
   }
 
-  /** How many nodes have data here. */
+  /** How many nodes the cluster here has, by the highest number: one whose directory was removed still counts. */
   countNodes(): number {
-    return namesIn(this.directory).filter((name) => nodeName.test(name)).length;
+    return Math.max(0, ...namesIn(this.directory).map((name) => Number(nodeName.exec(name)?.[1] ?? 0)));
   }
 
   /**

@@ -43,6 +43,7 @@ export class DevNode {
   readonly #timers: Timers;
   readonly #onDeath: (how: string) => void;
   #state: State = { kind: 'ended' };
+  #waitingFor = 'it is still reading its data';
   #resolveEnded: () => void = () => {};
 
   constructor(options: DevNodeOptions) {
@@ -56,7 +57,9 @@ export class DevNode {
     this.serving = new Promise((resolve, reject) => {
       this.#state = { kind: 'starting', resolve, reject };
     });
-    const timer = timers.start(servingTimeoutMs, () => this.#fail(`does not serve after ${servingTimeoutMs / 1000} s`));
+    const timer = timers.start(servingTimeoutMs, () => {
+      this.#fail(`does not serve after ${servingTimeoutMs / 1000} s: ${this.#waitingFor}`);
+    });
     const disarm = (): void => timers.stop(timer);
     this.serving.then(disarm, disarm);
     this.#child = startChildNode({
@@ -65,6 +68,7 @@ export class DevNode {
       logFile: plan.logFile,
       onReport: (report) => {
         if (report.kind === 'failed') this.#fail(report.message);
+        else if (report.kind === 'waiting') this.#waitingFor = report.reason;
         else if (this.#state.kind === 'starting') {
           const { resolve } = this.#state;
           this.#state = { kind: 'serving' };

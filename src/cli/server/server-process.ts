@@ -179,10 +179,16 @@ export class ServerProcess {
     this.#unwatchKeys = watchForChange(this.#config.auth.keysFile, () => this.reload('keys-file'));
   }
 
-  #announceServing(): void {
+  /** Says once when the node serves, and until then what it waits for. */
+  #announceServing(reasonBefore?: string): void {
     if (this.#stopping) return;
-    if (this.#node.ready() !== undefined) {
-      this.#timers.start(readyPollMs, () => this.#announceServing());
+    const reason = this.#node.ready();
+    if (reason !== undefined) {
+      if (reason !== reasonBefore) {
+        this.#telemetry.log('info', 'waiting', { message: reason });
+        this.#options.parent?.send({ kind: 'waiting', reason });
+      }
+      this.#timers.start(readyPollMs, () => this.#announceServing(reason));
       return;
     }
     const { uuid, number } = this.#node;
