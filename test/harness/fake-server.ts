@@ -32,13 +32,19 @@ import {
   writeStampReply,
   writeValueReply,
 } from '@memdb/protocol';
-import type { Address, Connection, ConnectionHandler } from '../../src/ports/transport.js';
-import type { SimPorts } from './sim-world.js';
+import type { Random } from '../../src/ports/random.js';
+import type { Address, Connection, ConnectionHandler, Listener, Transport } from '../../src/ports/transport.js';
 
 export const FAKE_KEY: { readonly id: string; readonly secret: Uint8Array } = {
   id: 'app',
   secret: new Uint8Array(32).fill(7),
 };
+
+/** What a fake server needs of its world, simulated or real. */
+export interface FakePorts {
+  readonly transport: Transport;
+  readonly random: Random;
+}
 
 /** One request as a fake server got it. */
 export interface FakeRequest {
@@ -120,25 +126,27 @@ export class FakeServer {
   /** Takes connections and never says anything. */
   isMute = false;
   connectionsTaken = 0;
-  readonly ports: SimPorts;
+  readonly ports: FakePorts;
 
-  constructor(cluster: FakeCluster, number: number, ports: SimPorts, address: Address) {
+  constructor(cluster: FakeCluster, number: number, ports: FakePorts, address: Address) {
     this.cluster = cluster;
     this.number = number;
     this.uuid = `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
     this.ports = ports;
     this.address = address;
     cluster.servers.push(this);
-    this.listen();
   }
 
-  listen(address: Address = this.address): void {
+  /** `done` is called with the bound address. */
+  listen(address: Address = this.address, done: (bound: Address) => void = () => {}): Listener {
     this.address = address;
-    this.ports.transport.listen(
+    return this.ports.transport.listen(
       address,
       (connection) => new FakeSession(this, connection),
-      (error) => {
+      (error, bound) => {
         if (error !== undefined) throw error;
+        this.address = bound;
+        done(bound);
       },
     );
   }

@@ -19,7 +19,9 @@ export class FakeWorld {
 
   addServer(number: number): FakeServer {
     const ports = this.world.createPorts(`n${number}`);
-    return new FakeServer(this.cluster, number, ports, { host: `n${number}`, port: FAKE_PORT });
+    const server = new FakeServer(this.cluster, number, ports, { host: `n${number}`, port: FAKE_PORT });
+    server.listen();
+    return server;
   }
 
   server(number: number): FakeServer {

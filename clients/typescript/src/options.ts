@@ -26,6 +26,8 @@ export interface ClientOptions {
   readonly maxRetainedBytes?: number;
   /** A `session.token` of another client: reads and writes here come after what it had seen. */
   readonly token?: number | string;
+  /** true, or the certificates to trust. Default: the URL's `tls`, else plain TCP. */
+  readonly tls?: boolean | TlsOptions;
 }
 
 /** Where the cluster is and how to prove who asks, without a URL. */
@@ -34,8 +36,6 @@ export interface ConnectOptions extends ClientOptions {
   readonly seeds: readonly (string | Address)[];
   /** The shared key: its id and 32 secret bytes (base64url as in the URL, or the bytes). */
   readonly key: { readonly id: string; readonly secret: string | Uint8Array };
-  /** true, or the certificates to trust. */
-  readonly tls?: boolean | TlsOptions;
 }
 
 /** What every operation takes. */

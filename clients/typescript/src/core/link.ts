@@ -147,7 +147,7 @@ export class Link implements ConnectionHandler {
     operation.correlation = correlation;
     operation.heardAt = this.chunks;
     // At least 1: 0 would mean that it may take forever.
-    const remainingMs = Math.max(1, Math.ceil(operation.deadlineAt - nowMs));
+    const remainingMs = Math.max(1, Math.round(operation.deadlineAt - nowMs));
     const { counter, epoch } = this.#session;
     const { bytes, view, length } = this.#scratch;
     const out = this.#out;
@@ -208,6 +208,7 @@ export class Link implements ConnectionHandler {
     if (this.pending.abandoned >= ABANDONED_MAX) {
       this.destroy(connectionLostError(this.address, new Error(`${ABANDONED_MAX} requests were never answered`)));
     }
+    if (this.#state === 'draining') this.#endWhenIdle();
   }
 
   /** Takes no more requests, waits for the replies that are owed, then closes; at once when it is not up yet. */
