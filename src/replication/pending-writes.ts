@@ -1,3 +1,6 @@
+import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
+import { sameBytes } from '../storage/same-bytes.js';
+import type { Segment } from '../storage/segment.js';
 import type { ReplyTarget } from './replies.js';
 
 const INITIAL_CAPACITY = 256;
@@ -18,6 +21,12 @@ export class PendingWrites {
   #opcode: Uint8Array = new Uint8Array(INITIAL_CAPACITY);
   /** Bit per position in the replica set: that owner refused this stamp as superseded. */
   #refused: Uint32Array = new Uint32Array(INITIAL_CAPACITY);
+  /** Highest counter that an owner named when it refused. */
+  #above: Float64Array = new Float64Array(INITIAL_CAPACITY);
+  /** Where the record stands in the log, for stamping it again. */
+  #segment: (Segment | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined);
+  #offset: Uint32Array = new Uint32Array(INITIAL_CAPACITY);
+  #hash: Uint32Array = new Uint32Array(INITIAL_CAPACITY);
   #target: (ReplyTarget | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined);
 
   get size(): number {
@@ -31,6 +40,9 @@ export class PendingWrites {
     correlation: number,
     counter: number,
     deadlineMs: number,
+    hash: number,
+    segment: Segment,
+    offset: number,
   ): void {
     if (this.#size > this.#mask) this.#grow();
     const slot = (this.#head + this.#size) & this.#mask;
@@ -40,6 +52,10 @@ export class PendingWrites {
     this.#correlation[slot] = correlation;
     this.#opcode[slot] = opcode;
     this.#refused[slot] = 0;
+    this.#above[slot] = 0;
+    this.#segment[slot] = segment;
+    this.#offset[slot] = offset;
+    this.#hash[slot] = hash;
     this.#target[slot] = target;
     this.#size++;
   }
@@ -74,8 +90,22 @@ export class PendingWrites {
   target(slot: number): ReplyTarget | undefined {
     return this.#target[slot];
   }
-  refuse(slot: number, memberIndex: number): void {
+  segment(slot: number): Segment | undefined {
+    return this.#segment[slot];
+  }
+  offset(slot: number): number {
+    return this.#offset[slot];
+  }
+  hash(slot: number): number {
+    return this.#hash[slot];
+  }
+  above(slot: number): number {
+    return this.#above[slot];
+  }
+  /** An owner refused the stamp because it holds one with this counter. */
+  refuse(slot: number, memberIndex: number, counter: number): void {
     this.#refused[slot] |= 1 << memberIndex;
+    if (counter > this.#above[slot]) this.#above[slot] = counter;
   }
   /** Marks an entry as answered. */
   settle(slot: number): void {
@@ -83,6 +113,7 @@ export class PendingWrites {
   }
   pop(): void {
     this.#target[this.#head] = undefined;
+    this.#segment[this.#head] = undefined;
     this.#head = (this.#head + 1) & this.#mask;
     this.#size--;
   }
@@ -101,6 +132,22 @@ export class PendingWrites {
     return -1;
   }
 
+  /** The slot of the newest entry behind `lsn` for the key of a record, -1 when there is none. */
+  findLater(lsn: number, hash: number, segment: Segment, offset: number): number {
+    for (let index = this.#size - 1; index >= 0; index--) {
+      const slot = this.slotAt(index);
+      if (this.#lsn[slot] <= lsn) return -1;
+      const other = this.#segment[slot];
+      if (this.#hash[slot] !== hash || other === undefined) continue;
+      const keyLength = recordKeyLength(segment.view, offset);
+      if (recordKeyLength(other.view, this.#offset[slot]) !== keyLength) continue;
+      const keyStart = offset + RECORD_HEADER_BYTES;
+      const otherStart = this.#offset[slot] + RECORD_HEADER_BYTES;
+      if (sameBytes(other.view, otherStart, segment.view, keyStart, keyLength)) return slot;
+    }
+    return -1;
+  }
+
   #grow(): void {
     const size = this.#size;
     const capacity = (this.#mask + 1) * 2;
@@ -114,10 +161,18 @@ export class PendingWrites {
     this.#deadlineMs = moved(this.#deadlineMs, new Float64Array(capacity));
     this.#correlation = moved(this.#correlation, new Uint32Array(capacity));
     this.#opcode = moved(this.#opcode, new Uint8Array(capacity));
+    this.#hash = moved(this.#hash, new Uint32Array(capacity));
+    this.#offset = moved(this.#offset, new Uint32Array(capacity));
+    this.#above = moved(this.#above, new Float64Array(capacity));
     this.#refused = moved(this.#refused, new Uint32Array(capacity));
     const targets: (ReplyTarget | undefined)[] = new Array(capacity).fill(undefined);
-    for (let index = 0; index < size; index++) targets[index] = this.#target[slots[index]];
+    const segments: (Segment | undefined)[] = new Array(capacity).fill(undefined);
+    for (let index = 0; index < size; index++) {
+      targets[index] = this.#target[slots[index]];
+      segments[index] = this.#segment[slots[index]];
+    }
     this.#target = targets;
+    this.#segment = segments;
     this.#head = 0;
     this.#mask = capacity - 1;
   }

@@ -69,7 +69,6 @@ export class Replication {
     this.writes = new WriteCoordinator({
       ...options,
       sets: this.sets,
-      hashSeed: this.hashSeed,
       streams: this.streams,
     });
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });

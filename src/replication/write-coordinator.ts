@@ -1,7 +1,15 @@
-import { Consistency, keyHash, Opcode } from '@memdb/protocol';
+import { Consistency, Opcode } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
-import { lengthOf, RECORD_HEADER_BYTES, RecordKind, recordKindLength } from '../model/record.js';
+import {
+  kindOf,
+  lengthOf,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordKeyLength,
+  recordKindLength,
+} from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { PeerStream } from './peer-stream.js';
@@ -13,12 +21,22 @@ export interface WriteCoordinatorOptions {
   readonly store: Store;
   readonly lamport: LamportClock;
   readonly sets: ReplicaSets;
-  readonly hashSeed: number;
   readonly replies: Replies;
   readonly telemetry: Telemetry;
   /** By member number; no stream for this node itself. */
   readonly streams: readonly (PeerStream | undefined)[];
   readonly reachable: (member: number) => boolean;
+}
+
+/** A write that a later one of the same coordinator replaces; it is answered when that one is. */
+interface OvertakenWrite {
+  /** Of the later write; changes when that one is stamped again. */
+  lsn: number;
+  readonly target: ReplyTarget;
+  readonly opcode: number;
+  readonly correlation: number;
+  readonly counter: number;
+  readonly deadlineMs: number;
 }
 
 const LEVELS = 3;
@@ -35,6 +53,7 @@ export class WriteCoordinator {
   readonly #options: WriteCoordinatorOptions;
   /** By set × level. */
   readonly #queues: PendingWrites[];
+  #overtaken: OvertakenWrite[] = [];
   readonly #acknowledged: Float64Array = new Float64Array(OWNERS_MAX);
   readonly #reachableOwners: Uint8Array;
   readonly #conflicts: Counter;
@@ -54,7 +73,7 @@ export class WriteCoordinator {
 
   /** Writes that are not answered yet. */
   get pending(): number {
-    return this.#queues.reduce((sum, queue) => sum + queue.size, 0);
+    return this.#queues.reduce((sum, queue) => sum + queue.size, this.#overtaken.length);
   }
 
   /** A member became reachable or suspect. */
@@ -109,8 +128,13 @@ export class WriteCoordinator {
     }
     const lsn = store.append(kind, counter, self, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
     this.#stream(set, lsn);
-    if (needed === 1 && lsn <= store.durableLsn) replies.stamp(target, opcode, 0, correlation, counter, self);
-    else this.#queues[set.index * LEVELS + level - 1].push(lsn, target, opcode, correlation, counter, deadlineMs);
+    if (needed === 1 && lsn <= store.durableLsn) {
+      replies.stamp(target, opcode, 0, correlation, counter, self);
+      return;
+    }
+    const { segment, offset } = store.appended;
+    const queue = this.#queues[set.index * LEVELS + level - 1];
+    queue.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, segment, offset);
   }
 
   /** The log became durable further, or a peer acknowledged: answers what has enough replicas now. Hot. */
@@ -134,9 +158,10 @@ export class WriteCoordinator {
         const queue = this.#queues[set.index * LEVELS + level - 1];
         const slot = queue.find(lsn);
         if (slot === -1) continue;
-        queue.refuse(slot, memberIndex);
+        queue.refuse(slot, memberIndex, counter);
         const possible = set.members.length - bitCount(queue.refused(slot));
-        if (possible < neededOwners(set, level)) this.#restamp(queue, slot, set, counter);
+        const needed = neededOwners(set, level);
+        if (possible < needed) this.#restamp(queue, slot, set, level);
         return;
       }
     }
@@ -144,6 +169,11 @@ export class WriteCoordinator {
 
   /** Answers what has passed its deadline: it may be stored somewhere, so the outcome is unknown. */
   expire(nowMs: number): void {
+    this.#overtaken = this.#overtaken.filter((write) => {
+      if (write.deadlineMs > nowMs) return true;
+      this.#options.replies.error(write.target, write.opcode, write.correlation, WRITE_TIMEOUT);
+      return false;
+    });
     for (const queue of this.#queues) {
       for (let index = 0; index < queue.size; index++) {
         const slot = queue.slotAt(index);
@@ -180,9 +210,10 @@ export class WriteCoordinator {
         // Refused by somebody: the commit point counts that owner, so the holders are counted one by one. Waiting for
         // the others would hold up all writes behind this one, and they may be down: it is stamped again.
         if (queue.refused(slot) !== 0 && this.#holders(set, lsn, queue.refused(slot)) < needed) {
-          this.#restamp(queue, slot, set, this.#options.lamport.current);
+          this.#restamp(queue, slot, set, level);
         } else {
           replies.stamp(target, queue.opcode(slot), 0, queue.correlation(slot), queue.counter(slot), self);
+          if (this.#overtaken.length !== 0) this.#answerOvertaken(lsn);
         }
       }
       queue.pop();
@@ -215,41 +246,76 @@ export class WriteCoordinator {
     return holders;
   }
 
-  /** Stamps a write above what superseded it and starts counting again: no answer carries over to the new stamp. */
-  #restamp(queue: PendingWrites, slot: number, set: ReplicaSet, above: number): void {
+  /**
+   * A write whose stamp cannot reach enough owners any more: what superseded it has a counter of `above`. It is stamped
+   * above that and counted anew, no answer carries over; unless a later write to the key is pending here.
+   */
+  #restamp(queue: PendingWrites, slot: number, set: ReplicaSet, level: number): void {
     const { store, lamport, replies, self } = this.#options;
     const target = queue.target(slot);
-    if (target === undefined) return;
+    const segment = queue.segment(slot);
+    if (target === undefined || segment === undefined) return;
     const opcode = queue.opcode(slot);
     const correlation = queue.correlation(slot);
-    const old = store.logCursor(queue.lsn(slot) - 1);
-    const found = old.next() && old.lsn === queue.lsn(slot);
-    const room = found ? store.room(old.bytes, RecordKind.tombstone) : 'busy';
-    const counter = room === 'ok' ? lamport.next(above) : 0;
+    const deadlineMs = queue.deadlineMs(slot);
+    const { bytes, view } = segment;
+    const offset = queue.offset(slot);
+    const kindLength = recordKindLength(view, offset);
+    const keyStart = offset + RECORD_HEADER_BYTES;
+    const keyLength = recordKeyLength(view, offset);
+    const hash = queue.hash(slot);
+    const oldLsn = queue.lsn(slot);
+    const later = this.#laterWrite(set, level, oldLsn, hash, segment, offset);
+    if (later !== 0) {
+      // Writes pipelined on one connection keep their order: the earlier one must not get the higher stamp. It counts
+      // as done, and overwritten, once the later one is.
+      const counter = queue.counter(slot);
+      this.#moveOvertaken(oldLsn, later);
+      this.#overtaken.push({ lsn: later, target, opcode, correlation, counter, deadlineMs });
+      queue.settle(slot);
+      return;
+    }
+    const room = store.room(lengthOf(kindLength), RecordKind.tombstone);
+    const counter = room === 'ok' ? lamport.next(queue.above(slot)) : 0;
     queue.settle(slot);
     if (counter === 0) {
       replies.error(target, opcode, correlation, RESTAMP_FAILED);
       return;
     }
     this.#restamps.value++;
-    const { bytes, view } = old.segment;
-    const hash = keyHash(bytes, view, old.keyStart, old.keyLength, this.#options.hashSeed);
-    const valueStart = old.keyStart + old.keyLength;
-    const valueLength = lengthOf(recordKindLength(view, old.offset)) - RECORD_HEADER_BYTES - old.keyLength;
-    const lsn = store.append(
-      old.kind,
-      counter,
-      self,
-      hash,
-      bytes,
-      old.keyStart,
-      old.keyLength,
-      bytes,
-      valueStart,
-      valueLength,
-    );
+    const valueStart = keyStart + keyLength;
+    const valueLength = lengthOf(kindLength) - RECORD_HEADER_BYTES - keyLength;
+    const kind = kindOf(kindLength);
+    const lsn = store.append(kind, counter, self, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
     this.#stream(set, lsn);
-    queue.push(lsn, target, opcode, correlation, counter, queue.deadlineMs(slot));
+    const { appended } = store;
+    queue.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, appended.segment, appended.offset);
+    this.#moveOvertaken(oldLsn, lsn);
+  }
+
+  /** LSN of the newest later write to the same key that waits here for at least as many owners; 0 for none. */
+  #laterWrite(set: ReplicaSet, weakest: number, lsn: number, hash: number, segment: Segment, offset: number): number {
+    let later = 0;
+    for (let level = weakest - 1; level < LEVELS; level++) {
+      const queue = this.#queues[set.index * LEVELS + level];
+      const slot = queue.findLater(lsn, hash, segment, offset);
+      if (slot !== -1) later = Math.max(later, queue.lsn(slot));
+    }
+    return later;
+  }
+
+  /** The write that others waited for got another LSN, or waits for one itself. */
+  #moveOvertaken(from: number, to: number): void {
+    for (const write of this.#overtaken) if (write.lsn === from) write.lsn = to;
+  }
+
+  /** A write was acknowledged: so are those that it overtook. */
+  #answerOvertaken(lsn: number): void {
+    this.#overtaken = this.#overtaken.filter((write) => {
+      if (write.lsn !== lsn) return true;
+      this.#options.replies.stamp(write.target, write.opcode, 0, write.correlation, write.counter, this.#options.self);
+      return false;
+    });
   }
 }
 

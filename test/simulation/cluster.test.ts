@@ -222,6 +222,36 @@ test('pipelined writes of one connection keep their order', (t) => {
   for (const name of ['n1', 'n2', 'n3']) t.is(session.get(name, 'k').value, '499');
 });
 
+test('pipelined writes keep their order on a key that every node writes at once', (t) => {
+  const { session, world, cluster } = running(17);
+  const stamps = new Map<string, number[]>();
+  let answered = 0;
+  const writes = 300;
+  for (const name of cluster.names) {
+    const client = session.to(name);
+    const own: number[] = [];
+    stamps.set(name, own);
+    for (let index = 0; index < writes; index++) {
+      world.at(world.nowMs + world.random.below(50), () => {
+        const position = own.push(0) - 1;
+        client.set('k', `${name}-${position}`, LEVEL.quorum, (reply) => {
+          t.is(reply.error, undefined);
+          own[position] = reply.counter;
+          answered++;
+        });
+      });
+    }
+  }
+  t.true(world.runUntil(() => answered === writes * 3, world.nowMs + 20_000));
+  for (const own of stamps.values())
+    t.deepEqual(
+      own,
+      [...own].sort((a, b) => a - b),
+    );
+  const restamped = cluster.names.map((name) => cluster.ports(name).telemetry.metric('writes_restamped_total') ?? 0);
+  t.true(restamped.some((count) => count > 0));
+});
+
 test('one seed, run twice, is one history', (t) => {
   const hash = (): string => {
     const { session, cluster, world } = running(16);
