@@ -1,5 +1,6 @@
 import { keyHash } from '@memdb/protocol';
 import { RecordKind, recordBytes } from '../../src/model/record.js';
+import type { Disk } from '../../src/ports/disk.js';
 import { Store, type StoreOptions } from '../../src/storage/store.js';
 import type { SimDiskImage } from './sim-disk-image.js';
 import { type SimCrashOptions, SimWorld } from './sim-world.js';
@@ -23,6 +24,8 @@ export class StorageWorld {
   durableLsn = 0;
   roomCalls = 0;
   fatal: Error | undefined;
+  /** Puts something between the store and its disk. */
+  wrapDisk: ((disk: Disk) => Disk) | undefined;
   /** Hashes keys in another way, for collisions. */
   hash: ((key: string) => number) | undefined;
 
@@ -63,7 +66,7 @@ export class StorageWorld {
           this.fatal = error;
         },
         ...merged,
-        disk: merged.durability === 'none' ? undefined : ports.disk,
+        disk: merged.durability === 'none' ? undefined : (this.wrapDisk?.(ports.disk) ?? ports.disk),
       });
     } catch (error) {
       this.world.stop(NAME);
