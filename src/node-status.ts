@@ -1,5 +1,5 @@
-import { formatAddress } from './model/address.js';
 import type { Node } from './node.js';
+import { formatAddress } from './ports/address.js';
 import type { Telemetry } from './ports/telemetry.js';
 
 /** What a node tells of itself: the `status` operation, as JSON. */

@@ -10,7 +10,7 @@ export interface Sighting {
 }
 
 /** Members named in one heartbeat: all of them, up to the largest cluster this release is meant for. */
-export const HEARTBEAT_SIGHTINGS_MAX = 1024;
+const HEARTBEAT_SIGHTINGS_MAX = 1024;
 const HOST_BYTES_MAX = 255;
 const ENTRY_FIXED_BYTES = 10;
 

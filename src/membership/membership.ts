@@ -1,14 +1,14 @@
 import { Flag, FRAME_HEADER_BYTES, frameFlags, frameOpcode, Opcode } from '@memdb/protocol';
-import { formatAddress } from '../model/address.js';
+import { formatAddress } from '../ports/address.js';
 import type { Timer } from '../ports/timers.js';
 import type { Address } from '../ports/transport.js';
 import { decodeSightings, encodeSightings, type Sighting } from './heartbeat.js';
 import { PeerLink, type PeerLinkContext, type PeerLinkEvents } from './peer-link.js';
 
 /** How often every peer is asked for a sign of life, in milliseconds. */
-export const HEARTBEAT_INTERVAL_MS = 200;
+const HEARTBEAT_INTERVAL_MS = 200;
 /** Silence after which a peer is suspect: asked last, and not counted on. It stays an owner. */
-export const SUSPECT_AFTER_MS = 1200;
+const SUSPECT_AFTER_MS = 1200;
 
 /** How long one seed is probed before the next. */
 const PROBE_MS = 3000;

@@ -10,11 +10,11 @@ import {
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { PEER_RETAINED_BYTES_MAX } from '../model/limits.js';
-import type { Turn } from '../model/turn.js';
 import type { Random } from '../ports/random.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address, Connection, ConnectionHandler, Transport } from '../ports/transport.js';
+import type { Turn } from '../ports/turn.js';
 
 /** What a link is doing. Changed by `PeerLink.#become` only. */
 export type LinkState =

@@ -8,7 +8,7 @@ import {
   Opcode,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
-import type { Turn } from '../model/turn.js';
+import type { Turn } from '../ports/turn.js';
 import type { Replies, ReplyError, ReplyTarget } from './replies.js';
 
 export interface ForwarderOptions {

@@ -15,8 +15,8 @@ import {
 import type { PeerLink } from '../membership/peer-link.js';
 import { READ_HEDGE_MS } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
-import type { Turn } from '../model/turn.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { HeldReplies } from './held-replies.js';

@@ -10,7 +10,7 @@ import {
   writeStamp,
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
-import type { Turn } from '../model/turn.js';
+import type { Turn } from '../ports/turn.js';
 
 /** Where replies go: a connection, or a batch that collects the replies of its items. */
 export interface ReplyTarget {

@@ -15,8 +15,8 @@ import {
   ProtocolError,
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
-import type { Turn } from '../model/turn.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Turn } from '../ports/turn.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
 import { neededOwners } from '../replication/write-coordinator.js';

@@ -1,10 +1,10 @@
 import type { ServerHandshakeOptions, ServerHandshakeResult } from '@memdb/protocol';
 import { HANDSHAKE_FRAME_BYTES_MAX, maxFrameBytes, Role } from '@memdb/protocol';
 import { STREAM_RUN_BYTES_MAX, SWEEP_INTERVAL_MS } from '../model/limits.js';
-import type { Turn } from '../model/turn.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address, Connection, Listener, Transport } from '../ports/transport.js';
+import type { Turn } from '../ports/turn.js';
 import type { ClientRequests, RequestLimits } from './client-requests.js';
 import { OutgoingPool } from './outgoing-pool.js';
 import type { PeerRequests } from './peer-requests.js';

@@ -14,9 +14,9 @@ import {
   SESSION_OUTPUT_PAUSE_BYTES,
   SESSION_STALL_MS,
 } from '../model/limits.js';
-import type { Turn } from '../model/turn.js';
 import type { LogLevel, Telemetry } from '../ports/telemetry.js';
 import type { Connection, ConnectionHandler } from '../ports/transport.js';
+import type { Turn } from '../ports/turn.js';
 import type { InboundStream } from '../replication/inbound-stream.js';
 import type { ReplyTarget } from '../replication/replies.js';
 import type { OutgoingPool } from './outgoing-pool.js';

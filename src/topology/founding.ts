@@ -10,7 +10,7 @@ import {
   Opcode,
 } from '@memdb/protocol';
 import { PeerLink, type PeerLinkContext } from '../membership/peer-link.js';
-import { formatAddress, parseAddress } from '../model/address.js';
+import { formatAddress, parseAddress } from '../ports/address.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address } from '../ports/transport.js';
 import type { Store } from '../storage/store.js';

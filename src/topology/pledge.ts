@@ -22,7 +22,7 @@ export interface FounderRecord {
 const CLUSTER_ID_BYTES = 16;
 const TEXT_BYTES_MAX = 255;
 /** Founders of one cluster: more join later. */
-export const FOUNDERS_MAX = 64;
+const FOUNDERS_MAX = 64;
 
 /** Layout: 16 bytes cluster id, then u16 count of texts and each text as u16 length and UTF-8. */
 export function encodePledge(pledge: Pledge): Uint8Array {

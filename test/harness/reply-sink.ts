@@ -1,6 +1,6 @@
 import { FRAME_HEADER_BYTES, frameBytes, frameCorrelation, OutgoingBuffer } from '@memdb/protocol';
 import { LamportClock } from '../../src/model/lamport-clock.js';
-import { Turn } from '../../src/model/turn.js';
+import { Turn } from '../../src/ports/turn.js';
 import { Replies, type ReplyTarget } from '../../src/replication/replies.js';
 
 /** A connection that keeps the replies it was given. */

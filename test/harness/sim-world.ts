@@ -137,7 +137,10 @@ export class SimWorld {
 
   /** Heals every link, or the one between two nodes. */
   heal(one?: string, other?: string): void {
-    if (one === undefined || other === undefined) return this.network.heal();
+    if (one === undefined || other === undefined) {
+      this.network.heal();
+      return;
+    }
     this.network.healLink(this.network.link(one, other));
     this.network.healLink(this.network.link(other, one));
   }

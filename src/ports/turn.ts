@@ -1,5 +1,5 @@
-import type { Clock } from '../ports/clock.js';
-import type { Timers } from '../ports/timers.js';
+import type { Clock } from './clock.js';
+import type { Timers } from './timers.js';
 
 /**
  * One turn of the event loop: everything that became ready in it leaves together. Whoever has something to send or to

@@ -1,4 +1,4 @@
-import type { Address } from '../ports/transport.js';
+import type { Address } from './transport.js';
 
 /** `host:port`, an IPv6 host in brackets: how addresses are written, compared and shown. */
 export function formatAddress(address: Address): string {
