@@ -11,6 +11,8 @@ export interface CliContext {
   readonly connect: typeof connect;
   /** A command that ends well but not with 0 (nothing found) says so here; one that fails throws. */
   exitCode: ExitCode;
+  /** Set once the cluster has answered. */
+  connected: boolean;
   /** Set by commands that change data: decides what an unanswered request means. */
   mayWrite: boolean;
 }

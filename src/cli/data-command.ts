@@ -47,6 +47,7 @@ export async function withClient(
   checkUrl(url);
   const connectOptions = options.timeout === undefined ? {} : { connectTimeoutMs: options.timeout };
   const client = await context.connect(url, connectOptions);
+  context.connected = true;
   try {
     await work(client);
   } finally {

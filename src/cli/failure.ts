@@ -32,21 +32,25 @@ const hints: Readonly<Record<string, string>> = {
   'authentication-failed': 'check key id and secret in --url or MEMDB_URL against the keys file of the nodes',
   'not-permitted': 'this operation needs a key of another role; make one with: memdb keygen --role admin',
   'wrong-cluster': 'the URL names nodes of different clusters, or this node moved; check the addresses',
-  unavailable:
-    'is a cluster running there? start one with `npm start`, or check the hosts and ports in --url or MEMDB_URL',
-  'connection-lost':
-    'is a cluster running there? start one with `npm start`, or check the hosts and ports in --url or MEMDB_URL',
   timeout: 'the cluster may be slow or cut off; try a longer --timeout',
   'not-founded': 'the cluster is not formed yet: all founders (the first entries of cluster.seeds) must be running',
 };
 
-/**
- * Turns anything thrown by a command into what is printed. `mayWrite` is false for commands that cannot change
- * anything: a read that got no answer is unreachable, not of unknown outcome.
- */
-export function describeFailure(error: unknown, mayWrite: boolean): Failure {
+const nobodyThere =
+  'is a cluster running there? Start one with `npm start`, or check the hosts and ports in --url or MEMDB_URL';
+
+/** How far a command came: decides what an error means. */
+export interface Progress {
+  /** Whether the cluster answered at all. */
+  readonly connected: boolean;
+  /** False for commands that cannot change anything: a read without an answer is unreachable, not of unknown outcome. */
+  readonly mayWrite: boolean;
+}
+
+/** Turns anything thrown by a command into what is printed. Unexpected errors keep their message and exit with 1. */
+export function describeFailure(error: unknown, progress: Progress): Failure {
   if (error instanceof CliError) return { code: error.code, message: error.message, exitCode: error.exitCode };
-  if (error instanceof MemDbError) return describeMemDbError(error, mayWrite);
+  if (error instanceof MemDbError) return describeMemDbError(error, progress);
   if (error instanceof CommanderError) {
     return { code: 'usage', message: error.message.replace(/^error: /, ''), exitCode: ExitCode.usage };
   }
@@ -59,9 +63,9 @@ export function describeFailure(error: unknown, mayWrite: boolean): Failure {
   return { code: 'failed', message: error instanceof Error ? error.message : String(error), exitCode: ExitCode.failed };
 }
 
-function describeMemDbError(error: MemDbError, mayWrite: boolean): Failure {
+function describeMemDbError(error: MemDbError, { connected, mayWrite }: Progress): Failure {
   const { code, message, outcome, retryable, node } = error;
-  const hint = hints[code];
+  const hint = !connected && unreachableCodes.has(code) ? nobodyThere : hints[code];
   return {
     code,
     message,

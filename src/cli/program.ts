@@ -34,6 +34,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     report: new Report(io, json),
     connect: options.connect,
     exitCode: ExitCode.done,
+    connected: false,
     mayWrite: false,
   };
   const program = buildProgram(options.version, context);
@@ -42,7 +43,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     return context.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.done;
-    const failure = describeFailure(error, context.mayWrite);
+    const failure = describeFailure(error, context);
     context.report.failure(failure);
     return failure.exitCode;
   }

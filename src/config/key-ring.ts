@@ -14,7 +14,7 @@ export interface SharedKey {
 
 export const secretBytes = 32;
 /** The id travels in the handshake with 8 bits of length, and in URLs. */
-export const keyIdPattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+export const keyIdPattern: RegExp = /^[A-Za-z0-9._-]{1,64}$/;
 /** Rotation needs two or three per role; every dialer may try only one, so this only bounds a mistake. */
 const keysMax = 256;
 
@@ -118,7 +118,7 @@ function readKey(entry: unknown, place: string, report: (message: string) => voi
   const role = keyRoles.find((candidate) => candidate === roleName);
   if (role === undefined) report(`${place}: role must be one of ${keyRoles.map((name) => `"${name}"`).join(', ')}`);
   const validId = typeof id === 'string' && keyIdPattern.test(id);
-  if (!validId) report(`${place}: id must be 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit`);
+  if (!validId) report(`${place}: id must be 1 to 64 letters, digits, ".", "_" or "-"`);
   const secret = typeof secretText === 'string' ? parseSecret(secretText) : undefined;
   if (secret === undefined) {
     report(`${place}: secret must be ${secretBytes} bytes in base64url (43 characters), as memdb keygen prints it`);

@@ -186,7 +186,7 @@ test('a keys file that is absent or open to others is named with the command tha
   t.regex(absent.stderr, /memdb keygen --role/);
 });
 
-test('log verify and log dump read the segments of a stopped node, and name what is damaged', async (t) => {
+test('log verify and log dump read a stopped node, and damage is named and never started with', async (t) => {
   const node = await prepare(t);
   const server = await start(t, node);
   const at = { directory: node.directory, environment: { MEMDB_URL: node.url } };
@@ -219,6 +219,10 @@ test('log verify and log dump read the segments of a stopped node, and name what
   const damaged = await runMemDb(t, ['log', 'verify', first], at);
   t.is(damaged.code, 1);
   t.regex(damaged.stdout.toString(), new RegExp(`DAMAGED: .*offset ${ofKey[0].offset}`));
+  const refused = await runMemDb(t, ['server', '--config', node.configFile], at);
+  t.is(refused.code, 1);
+  t.regex(refused.stderr, /0000000000000001\.seg/);
+  t.regex(refused.stderr, new RegExp(`\\b${ofKey[0].offset}\\b`));
 });
 
 test('without files a node serves from memory', async (t) => {

@@ -19,7 +19,7 @@ export function registerKeygen(program: Command, context: CliContext): void {
 
 function parseId(text: string): string {
   if (!keyIdPattern.test(text)) {
-    throw new InvalidArgumentError('Use 1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit.');
+    throw new InvalidArgumentError('Use 1 to 64 letters, digits, ".", "_" or "-".');
   }
   return text;
 }

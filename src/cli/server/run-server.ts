@@ -21,7 +21,7 @@ export async function runServer(options: RunServerOptions): Promise<ExitCode> {
     await server.start();
     return await server.ended;
   } catch (error) {
-    parent?.send({ kind: 'failed', message: describeFailure(error, false).message });
+    parent?.send({ kind: 'failed', message: describeFailure(error, options.context).message });
     parent?.close();
     throw error;
   }
