@@ -68,19 +68,22 @@ export class HttpHealth {
     request.resume();
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
-      return reply(response, 405, 'only GET and HEAD are understood here\n');
+      reply(response, 405, 'only GET and HEAD are understood here\n');
+      return;
     }
     const path = (request.url ?? '/').split('?', 1)[0];
     switch (path) {
       case '/livez':
-        return replyState(response, this.#callbacks.live());
+        replyState(response, this.#callbacks.live());
+        return;
       case '/readyz':
-        return replyState(response, this.#callbacks.ready());
+        replyState(response, this.#callbacks.ready());
+        return;
       case '/metrics':
         this.#replyMetrics(response);
         return;
       default:
-        return reply(response, 404, 'here are /livez, /readyz and /metrics\n');
+        reply(response, 404, 'here are /livez, /readyz and /metrics\n');
     }
   }
 

@@ -30,7 +30,7 @@ export class SimScheduler {
   schedule(event: SimEvent, atMs: number): void {
     if (event.scheduled) throw new Error('the event is scheduled already');
     event.scheduled = true;
-    this.#push(atMs > this.nowMs ? atMs : this.nowMs, this.#nextSequence++, event);
+    this.#push(Math.max(atMs, this.nowMs), this.#nextSequence++, event);
   }
 
   cancel(event: SimEvent): void {

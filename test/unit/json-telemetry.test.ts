@@ -11,7 +11,7 @@ function capture(options: { format?: 'json' | 'pretty'; level?: 'debug' | 'info'
 }
 
 /** The value of one line of the text format. */
-function valueOf(text: string, series: string): number | undefined {
+function seriesValue(text: string, series: string): number | undefined {
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
@@ -57,19 +57,19 @@ test('counters are fields that a scrape reads, one for each set of labels', asyn
   t.is(telemetry.counter('requests_total', 'Requests.', { kind: 'get' }), reads);
   reads.value++;
   const text = await telemetry.metricsText();
-  t.is(valueOf(text, 'memdb_requests_total{kind="get"}'), 4);
-  t.is(valueOf(text, 'memdb_requests_total{kind="set"}'), 1);
+  t.is(seriesValue(text, 'memdb_requests_total{kind="get"}'), 4);
+  t.is(seriesValue(text, 'memdb_requests_total{kind="set"}'), 1);
   t.true(text.includes('# TYPE memdb_requests_total counter'));
-  t.is(valueOf(await telemetry.metricsText(), 'memdb_requests_total{kind="get"}'), 4, 'reading changes nothing');
+  t.is(seriesValue(await telemetry.metricsText(), 'memdb_requests_total{kind="get"}'), 4, 'reading changes nothing');
 });
 
 test('gauges are read at each scrape', async (t) => {
   const { telemetry } = capture();
   let open = 5;
   telemetry.gauge('connections', 'Open connections.', () => open);
-  t.is(valueOf(await telemetry.metricsText(), 'memdb_connections'), 5);
+  t.is(seriesValue(await telemetry.metricsText(), 'memdb_connections'), 5);
   open = 7;
-  t.is(valueOf(await telemetry.metricsText(), 'memdb_connections'), 7);
+  t.is(seriesValue(await telemetry.metricsText(), 'memdb_connections'), 7);
 });
 
 test('histograms count every observation in its bucket and all above', async (t) => {
@@ -77,14 +77,14 @@ test('histograms count every observation in its bucket and all above', async (t)
   const histogram = telemetry.histogram('request_seconds', 'Time.', { kind: 'get' });
   for (const seconds of [0.000001, 0.001, 0.0011, 99]) histogram.observe(seconds);
   const text = await telemetry.metricsText();
-  const bucket = (le: string) => valueOf(text, `memdb_request_seconds_bucket{le="${le}",kind="get"}`);
+  const bucket = (le: string) => seriesValue(text, `memdb_request_seconds_bucket{le="${le}",kind="get"}`);
   t.is(bucket('0.00001'), 1);
   t.is(bucket('0.001'), 2);
   t.is(bucket('0.0025'), 3);
   t.is(bucket('10'), 3);
   t.is(bucket('+Inf'), 4);
-  t.is(valueOf(text, 'memdb_request_seconds_count{kind="get"}'), 4);
-  t.true(Math.abs((valueOf(text, 'memdb_request_seconds_sum{kind="get"}') ?? 0) - 99.002101) < 1e-9);
+  t.is(seriesValue(text, 'memdb_request_seconds_count{kind="get"}'), 4);
+  t.true(Math.abs((seriesValue(text, 'memdb_request_seconds_sum{kind="get"}') ?? 0) - 99.002101) < 1e-9);
 });
 
 test('a name means one kind of metric with one set of labels', (t) => {
@@ -97,7 +97,7 @@ test('a name means one kind of metric with one set of labels', (t) => {
 test('a scrape tells memory, CPU time and the delay of the event loop', async (t) => {
   const { telemetry } = capture();
   const text = await telemetry.metricsText();
-  t.true((valueOf(text, 'memdb_process_resident_bytes') ?? 0) > 1e6);
-  t.true((valueOf(text, 'memdb_process_cpu_user_seconds_total') ?? 0) > 0);
-  t.true((valueOf(text, 'memdb_event_loop_delay_max_seconds') ?? -1) >= 0);
+  t.true((seriesValue(text, 'memdb_process_resident_bytes') ?? 0) > 1e6);
+  t.true((seriesValue(text, 'memdb_process_cpu_user_seconds_total') ?? 0) > 0);
+  t.true((seriesValue(text, 'memdb_event_loop_delay_max_seconds') ?? -1) >= 0);
 });

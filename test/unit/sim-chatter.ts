@@ -92,7 +92,10 @@ function writeLog(ports: SimPorts, number: number): void {
   const { disk, random } = ports;
   const path = `log/${number}`;
   disk.remove(`log/${number - 3}`);
-  if (disk.exists(path)) return void ports.timers.start(1, () => writeLog(ports, number + 1));
+  if (disk.exists(path)) {
+    ports.timers.start(1, () => writeLog(ports, number + 1));
+    return;
+  }
   disk.preallocate(path, 40_000, () => {
     const file = disk.open(path);
     const append = (position: number): void => {
@@ -100,7 +103,8 @@ function writeLog(ports: SimPorts, number: number): void {
       random.fill(bytes);
       if (position + bytes.length > 40_000) {
         file.close();
-        return writeLog(ports, number + 1);
+        writeLog(ports, number + 1);
+        return;
       }
       file.write(bytes, 0, bytes.length, position);
       file.sync(() => append(position + bytes.length));

@@ -82,7 +82,13 @@ test('an adopted connection is closed with its peer, and the listener with nothi
   await new Promise<void>((resolve) => {
     const listener = transport.listen(
       LOOPBACK,
-      () => ({ onData() {}, onClose: (error) => (t.is(error, undefined), listener.close(resolve)) }),
+      () => ({
+        onData() {},
+        onClose: (error) => {
+          t.is(error, undefined);
+          listener.close(resolve);
+        },
+      }),
       (_error, bound) => {
         const socket = connect(bound.port, bound.host, () => socket.end('bye'));
         socket.resume();
