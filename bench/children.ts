@@ -43,9 +43,7 @@ export class Children {
   }
 
   start(name: string, command: string, args: readonly string[], options: ChildOptions = {}): Child {
-    const pinned = options.core !== undefined && hasTaskset();
-    const file = pinned ? 'taskset' : command;
-    const rest = pinned ? ['-c', String(options.core), command, ...args] : [...args];
+    const [file, ...rest] = [...endsWithUs(), ...pinnedTo(options.core), command, ...args];
     this.started++;
     const logFile = join(this.directory, `${this.started}-${name}.log`);
     const log = openSync(logFile, 'a');
@@ -113,11 +111,22 @@ export function versionOf(command: string, args: readonly string[]): string | un
 }
 
 let taskset: boolean | undefined;
+let setpriv: boolean | undefined;
 
 /** Whether processes can be pinned to a core. */
 export function hasTaskset(): boolean {
   taskset ??= versionOf('taskset', ['--version']) !== undefined;
   return taskset;
+}
+
+function pinnedTo(core: number | undefined): string[] {
+  return core !== undefined && hasTaskset() ? ['taskset', '-c', String(core)] : [];
+}
+
+/** The kernel ends the child when this process ends, even by SIGKILL: prctl(2), PR_SET_PDEATHSIG. */
+function endsWithUs(): string[] {
+  setpriv ??= versionOf('setpriv', ['--pdeathsig', 'KILL', 'true']) !== undefined;
+  return setpriv ? ['setpriv', '--pdeathsig', 'KILL'] : [];
 }
 
 /**

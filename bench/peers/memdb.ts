@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, type Children, freePort, SERVER_CORE, untilReady } from '../children.js';
@@ -74,11 +74,6 @@ export async function startMemdb(children: Children, options: MemdbOptions): Pro
       await Promise.all(running.map((child) => children.stop(child)));
     },
   };
-}
-
-/** Whether this checkout has a server that can be started. */
-export function memdbIsBuilt(): boolean {
-  return existsSync(BIN);
 }
 
 /** A figure of a node's `/metrics`, or not-a-number when it has none of that name. */
