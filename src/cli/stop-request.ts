@@ -1,4 +1,11 @@
 import { onProcessSignals } from '../platform/process-signals.js';
+import type { Clock } from '../ports/clock.js';
+
+/**
+ * Signals closer together than this are one request: Ctrl-C below `npm start` arrives twice, from the terminal and
+ * forwarded by npm.
+ */
+const sameRequestMs = 500;
 
 /** What asked the process to end; `internal` is the process itself. */
 export type StopCause = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'internal';
@@ -12,16 +19,20 @@ export class StopRequest {
   readonly requested: Promise<StopCause>;
   readonly #disconnect: () => void;
   #resolve: (cause: StopCause) => void = () => {};
-  #signals = 0;
+  readonly #clock: Clock;
+  #firstMs: number | undefined;
+  #impatient = false;
   #onAgain: () => void = () => {};
 
-  constructor() {
+  /** SIGHUP asks to end as well, unless `onHangup` gives it another meaning. */
+  constructor(clock: Clock, onHangup?: () => void) {
+    this.#clock = clock;
     this.requested = new Promise((resolve) => {
       this.#resolve = resolve;
     });
     this.#disconnect = onProcessSignals({
       terminate: (signal) => this.#received(signal),
-      reload: () => this.#received('SIGHUP'),
+      reload: onHangup ?? (() => this.#received('SIGHUP')),
     });
   }
 
@@ -30,10 +41,10 @@ export class StopRequest {
     this.#resolve('internal');
   }
 
-  /** Calls `callback` for the second and each further signal: the person is impatient. */
+  /** Calls `callback` for each signal that comes after a moment: the person is impatient. */
   onAgain(callback: () => void): void {
     this.#onAgain = callback;
-    if (this.#signals > 1) callback();
+    if (this.#impatient) callback();
   }
 
   close(): void {
@@ -41,8 +52,13 @@ export class StopRequest {
   }
 
   #received(cause: StopCause): void {
-    this.#signals++;
-    if (this.#signals === 1) this.#resolve(cause);
-    else this.#onAgain();
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#firstMs === undefined) {
+      this.#firstMs = nowMs;
+      this.#resolve(cause);
+    } else if (nowMs - this.#firstMs >= sameRequestMs) {
+      this.#impatient = true;
+      this.#onAgain();
+    }
   }
 }

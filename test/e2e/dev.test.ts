@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'ava';
-import { startDev, stopDev } from './dev-process.js';
-import { isAlive, runMemDb, startMemDb, temporaryDirectory } from './memdb-process.js';
+import { readCluster, startDev, stopDev } from './dev-process.js';
+import { freePorts, isAlive, Program, repository, runMemDb, startMemDb, temporaryDirectory } from './memdb-process.js';
 
 const binary = Uint8Array.from({ length: 70_000 }, (_, index) => index % 251);
 
@@ -35,6 +35,20 @@ test.serial('what was stored before Ctrl-C is there after the next start', async
   t.is((await runMemDb(t, ['get', 'gone'], here)).code, 3);
   t.is((await runMemDb(t, ['contains', 'greeting'], here)).stdout.toString(), 'true\n');
   t.is(await stopDev(second), 0);
+});
+
+test.serial('npm start serves, and one Ctrl-C in its terminal ends every node in order', async (t) => {
+  const directory = temporaryDirectory(t);
+  const data = join(directory, '.memdb');
+  const npm = process.env.npm_execpath ?? join(dirname(process.execPath), '../lib/node_modules/npm/bin/npm-cli.js');
+  const words = ['start', '--', '--data', data, '--port', String(await freePorts(3))];
+  const program = new Program(t, npm, words, { directory: repository, group: true });
+  await program.printed(/MemDB serves/);
+  t.is((await runMemDb(t, ['set', 'k', 'v'], { directory })).code, 0);
+  const { nodes } = readCluster(directory);
+  program.signal('SIGINT');
+  await program.ended;
+  for (const node of nodes) t.regex(readFileSync(join(node.dataDir, 'memdb.log'), 'utf8'), /"event":"stopped"/);
 });
 
 test.serial('nodes find each other again on other ports', async (t) => {

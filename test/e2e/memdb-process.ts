@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly directory: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: Uint8Array;
+  /** Leads a process group, and signals go to all of it, as from a terminal. */
+  readonly group?: boolean;
 }
 
 /** A program under test; it is killed when its test ends. */
@@ -30,6 +32,8 @@ export class Program {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
   readonly #name: string;
+  /** As `process.kill` takes it. */
+  readonly #target: number;
   readonly #stdout: Buffer[] = [];
   #stderr = '';
   #waiting: (() => void)[] = [];
@@ -41,7 +45,9 @@ export class Program {
       cwd: options.directory,
       env: { ...withoutMemDb(process.env), ...options.environment },
       stdio: 'pipe',
+      detached: options.group === true,
     });
+    this.#target = options.group === true ? -(child.pid ?? 0) : (child.pid ?? 0);
     this.#child = child;
     child.stdout.on('data', (chunk: Buffer) => {
       this.#stdout.push(chunk);
@@ -62,7 +68,7 @@ export class Program {
       });
     });
     t.teardown(async () => {
-      if (this.#running) child.kill('SIGKILL');
+      if (this.#running) this.signal('SIGKILL');
       await this.ended;
     });
   }
@@ -80,7 +86,7 @@ export class Program {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    process.kill(this.#target, name);
   }
 
   /** Resolves with the first match in what it printed; rejects when it ended, or takes forever, without. */

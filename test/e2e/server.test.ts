@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from '@memdb/client';
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
 import { freePorts, type Program, runMemDb, startMemDb, temporaryDirectory } from './memdb-process.js';
@@ -54,6 +55,31 @@ test('SIGTERM drains and exits with 0, and the data is there after the next star
   t.is((await runMemDb(t, ['get', 'k'], at)).stdout.toString(), 'v');
   again.signal('SIGINT');
   t.is((await again.ended).code, 0);
+});
+
+test('what is acknowledged while a node drains is there after the next start', async (t) => {
+  const node = await prepare(t);
+  const server = await start(t, node);
+  const client = await connect(node.url, { timeoutMs: 3_000 });
+  const keys = Array.from({ length: 2_000 }, (_, index) => `k${index}`);
+  const writes = keys.map((key) => client.set(key, key.repeat(20)));
+  await Promise.race(writes);
+  server.signal('SIGTERM');
+  const results = await Promise.allSettled(writes);
+  t.is((await server.ended).code, 0);
+  await client.close();
+  const acknowledged = keys.filter((_, index) => results[index]?.status === 'fulfilled');
+  t.log(`${acknowledged.length} of ${keys.length} acknowledged`);
+  t.true(acknowledged.length > 0);
+
+  await start(t, node);
+  const again = await connect(node.url);
+  const found = await again.getMany(acknowledged);
+  await again.close();
+  t.deepEqual(
+    found.map(({ value }) => value),
+    acknowledged.map((key) => key.repeat(20)),
+  );
 });
 
 test('the log is JSON lines on standard error and standard output stays empty', async (t) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { watchForChange } from '../../platform/file-watch.js';
+import { SystemClock } from '../../platform/system-clock.js';
 import { SystemTimers } from '../../platform/system-timers.js';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
@@ -28,7 +29,7 @@ async function runDevStart(name: string, directory: string, context: CliContext)
   const files = new DevFiles(directory);
   const { index, entry } = findStopped(name, files.readCluster(), directory);
   const plan = planOfRunning(index, entry);
-  const stop = new StopRequest();
+  const stop = new StopRequest(new SystemClock());
   const died = (how: string): void => {
     report.note(`memdb: ${plan.name} ended (${how})`);
     context.exitCode = ExitCode.failed;

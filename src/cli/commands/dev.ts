@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { SystemClock } from '../../platform/system-clock.js';
 import { SystemRandom } from '../../platform/system-random.js';
 import { SystemTimers } from '../../platform/system-timers.js';
 import type { CliContext } from '../cli-context.js';
@@ -70,7 +71,7 @@ async function runDev(options: DevOptions, context: CliContext): Promise<void> {
 
 async function runUntilStopped(cluster: DevCluster, options: DevOptions, context: CliContext): Promise<void> {
   const { report } = context;
-  const stop = new StopRequest();
+  const stop = new StopRequest(new SystemClock());
   try {
     const running = await Promise.race([cluster.start(), stop.requested]);
     if (typeof running !== 'string') {

@@ -8,7 +8,6 @@ import { watchForChange } from '../../platform/file-watch.js';
 import { HttpHealth } from '../../platform/http-health.js';
 import { JsonTelemetry } from '../../platform/json-telemetry.js';
 import type { ParentChannel } from '../../platform/parent-channel.js';
-import { onProcessSignals } from '../../platform/process-signals.js';
 import { SystemClock } from '../../platform/system-clock.js';
 import { SystemRandom } from '../../platform/system-random.js';
 import { SystemTimers } from '../../platform/system-timers.js';
@@ -16,6 +15,7 @@ import { TcpTransport } from '../../platform/tcp-transport.js';
 import type { LogLevel } from '../../ports/telemetry.js';
 import type { CliIo } from '../cli-io.js';
 import { ExitCode } from '../exit-code.js';
+import { StopRequest } from '../stop-request.js';
 import { loadKeys } from './load-keys.js';
 import { planReload } from './reload.js';
 import { listenError, systemCauseOf } from './start-error.js';
@@ -37,6 +37,7 @@ export class ServerProcess {
   /** Resolves with the exit code once the node has ended in order. */
   readonly ended: Promise<ExitCode>;
   readonly #options: ServerProcessOptions;
+  readonly #clock: SystemClock = new SystemClock();
   readonly #timers: SystemTimers = new SystemTimers();
   readonly #keys: KeyRing;
   readonly #telemetry: JsonTelemetry;
@@ -62,7 +63,7 @@ export class ServerProcess {
     this.#telemetry = telemetry;
     for (const message of [...loaded.warnings, ...keys.warnings]) telemetry.log('warn', 'config-warning', { message });
     this.#node = createNode({
-      clock: new SystemClock(),
+      clock: this.#clock,
       timers: this.#timers,
       random: new SystemRandom(),
       disk: storage.durability === 'none' ? undefined : new FileDisk(node.dataDir),
@@ -96,13 +97,7 @@ export class ServerProcess {
       this.#telemetry.flush();
       throw systemCauseOf(error) === '' ? error : listenError(node.listen, this.#flag('--listen'), error);
     }
-    onProcessSignals({
-      terminate: (signal, repeated) => {
-        if (repeated === 0) this.stop(signal);
-        else this.#exit(ExitCode.failed, 'warn', 'stopped-at-once', `${signal} came again: not waiting for the rest`);
-      },
-      reload: () => this.reload('SIGHUP'),
-    });
+    this.#listenToSignals();
     this.#options.parent?.onGone(() => this.stop('the parent process ended'));
     this.#watchKeys();
     this.#announceServing();
@@ -149,6 +144,14 @@ export class ServerProcess {
       const message = error instanceof Error ? error.message : String(error);
       this.#telemetry.log('error', 'reload-failed', { cause, message: `nothing was changed: ${message}` });
     }
+  }
+
+  #listenToSignals(): void {
+    const stop = new StopRequest(this.#clock, () => this.reload('SIGHUP'));
+    void stop.requested.then((cause) => this.stop(cause));
+    stop.onAgain(() => {
+      this.#exit(ExitCode.failed, 'warn', 'stopped-at-once', 'told again to end: not waiting for the rest');
+    });
   }
 
   async #listenHttp(): Promise<void> {
