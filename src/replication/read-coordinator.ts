@@ -101,6 +101,10 @@ export class ReadCoordinator {
       return;
     }
     const { durable } = found;
+    if (!durable && held.full) {
+      replies.error(target, opcode, correlation, DISK_BEHIND);
+      return;
+    }
     const at = durable
       ? replies.begin(target, opcode, flags, correlation, STAMP_BYTES + valueLength)
       : held.begin(store.lastLsn, target, opcode, flags, correlation, STAMP_BYTES + valueLength);
@@ -433,6 +437,12 @@ const TOO_MANY_READS: ReplyError = {
   code: 'overloaded',
   outcome: 'not-applied',
   message: 'too many quorum reads are under way on this node; try again in a moment',
+};
+
+const DISK_BEHIND: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: 'too many answers wait for the disk of this node; try again in a moment',
 };
 
 const READ_TIMEOUT: ReplyError = {
