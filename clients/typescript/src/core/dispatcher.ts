@@ -88,7 +88,7 @@ export class Dispatcher {
   start(operation: Operation): void {
     operation.deadlineAt = this.turn.nowMs() + operation.timeoutMs;
     this.#watch.follow(operation);
-    this.#listen(operation);
+    if (operation.signal !== undefined) this.#listen(operation, operation.signal);
     this.dispatch(operation);
   }
 
@@ -251,7 +251,7 @@ export class Dispatcher {
     fork.lastError = operation.lastError;
     fork.signal = operation.signal;
     fork.part = part;
-    this.#listen(fork);
+    if (fork.signal !== undefined) this.#listen(fork, fork.signal);
     this.#watch.follow(fork);
     return fork;
   }
@@ -371,9 +371,7 @@ export class Dispatcher {
     this.fail(operation, error);
   }
 
-  #listen(operation: Operation): void {
-    const signal = operation.signal;
-    if (signal === undefined) return;
+  #listen(operation: Operation, signal: AbortSignal): void {
     operation.onAbort = (): void => this.#abort(operation);
     signal.addEventListener('abort', operation.onAbort, { once: true });
   }
