@@ -1,5 +1,6 @@
 import { BATCH_HEADER_BYTES } from './batch-header.js';
 import type { BufferPool } from './buffer-pool.js';
+import type { Catalog } from './catalog.js';
 import type { LogWriter } from './log-writer.js';
 import { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
@@ -28,10 +29,13 @@ export interface LogFiles {
  * may still wait for its file, and takes meta records meanwhile.
  */
 export class ActiveLog {
+  readonly #catalog: Catalog;
   readonly #segments: SegmentTable;
   readonly #files: LogFiles | undefined;
   readonly #pool: BufferPool;
   readonly #segmentBytes: number;
+  /** What an empty segment takes. */
+  readonly #usableBytes: number;
   #nextId: number;
   /** Touched bytes of all segments but the active one. */
   #sealedBytes = 0;
@@ -40,7 +44,7 @@ export class ActiveLog {
 
   /** Goes on in `continued`, or in a new segment behind `previous`. */
   constructor(
-    segments: SegmentTable,
+    catalog: Catalog,
     files: LogFiles | undefined,
     pool: BufferPool,
     segmentBytes: number,
@@ -48,13 +52,16 @@ export class ActiveLog {
     previous: { readonly id: number; readonly end: number },
     continued: Segment | undefined,
   ) {
-    this.#segments = segments;
+    this.#catalog = catalog;
+    this.#segments = catalog.segments;
     this.#files = files;
     this.#pool = pool;
     this.#segmentBytes = segmentBytes;
+    this.#usableBytes = segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
     this.#nextId = previous.id + 1;
     this.lastLsn = lastLsn;
-    for (const segment of segments.ordered) if (segment !== continued) this.#sealedBytes += touchedBytes(segment);
+    for (const segment of catalog.segments.ordered)
+      if (segment !== continued) this.#sealedBytes += touchedBytes(segment);
     this.active = continued ?? this.#open(previous.id, previous.end);
   }
 
@@ -67,6 +74,8 @@ export class ActiveLog {
   room(bytes: number): Room {
     const { active } = this;
     const files = this.#files;
+    // The configuration keeps values below this: such a record never fits.
+    if (bytes > this.#usableBytes) return 'memory-full';
     const needed = active.tail + BATCH_OVERHEAD_BYTES + bytes;
     if (files === undefined) {
       return needed <= active.capacity || this.#segments.hasFreeSlot ? 'ok' : 'memory-full';
@@ -76,6 +85,15 @@ export class ActiveLog {
     if (active.file !== undefined && (hasNext || needed + META_RESERVE_BYTES <= active.capacity)) return 'ok';
     if (!this.#segments.hasFreeSlot) return 'memory-full';
     return files.supply.full ? 'disk-full' : 'busy';
+  }
+
+  /** Whether records of `bytes` altogether, the largest of `largest`, can be appended one after the other. */
+  roomForRun(bytes: number, largest: number): Room {
+    if (this.#files === undefined) return this.room(largest);
+    if (bytes <= this.#usableBytes) return this.room(bytes);
+    const next = this.#files.supply.count;
+    const free = this.freeBytes + next * (this.#usableBytes - largest);
+    return bytes + largest <= free && this.#segments.hasFreeSlot ? this.room(largest) : 'busy';
   }
 
   /**
@@ -123,9 +141,8 @@ export class ActiveLog {
 
   #roll(bytes: number): Segment {
     const sealed = this.active;
-    const usable = this.#segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
     const ready = this.#segments.hasFreeSlot && (this.#files === undefined || this.#files.supply.count > 0);
-    if (!ready || bytes > usable) {
+    if (!ready || bytes > this.#usableBytes) {
       throw new StorageError('full', segmentPath(sealed.id), sealed.tail, `no room in the log for ${bytes} bytes`);
     }
     this.#sealedBytes += touchedBytes(sealed);
@@ -146,6 +163,7 @@ export class ActiveLog {
       capacity: segment.capacity,
       previousId,
       previousEnd,
+      keysHint: this.#catalog.keys + this.#catalog.tombstones,
     });
     segment.file = this.#files?.supply.take()?.file;
     this.#segments.add(segment);

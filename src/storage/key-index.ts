@@ -35,6 +35,7 @@ interface PartitionTable {
 export class KeyIndex {
   readonly #segments: SegmentTable;
   #partitions = 0;
+  #reserved = 0;
   #tables: PartitionTable[] = [];
   #foundTable: PartitionTable;
   #foundSlot = 0;
@@ -52,15 +53,22 @@ export class KeyIndex {
     return this.#partitions;
   }
 
+  /** Makes the tables of the empty index large enough for so many keys: growing step by step moves each key five times. */
+  reserve(keys: number): void {
+    this.#reserved = keys;
+    this.reset(this.#partitions);
+  }
+
   /** Forgets everything. */
   reset(partitions: number): void {
     this.#partitions = partitions;
     this.#tables = [];
     this.bytes = 0;
+    const slots = Math.max(SLOTS_FIRST, this.#reserved / partitions / LOAD_MAX);
     for (let partition = 0; partition < partitions; partition++) {
       // Spread evenly over one growth step, on a logarithmic scale.
       const jitter = GROWTH ** ((partition * GOLDEN) % 1);
-      const capacity = Math.round(SLOTS_FIRST * jitter);
+      const capacity = Math.round(slots * jitter);
       this.#tables.push({ slots: new Int32Array(capacity * 2), capacity, count: 0, growAt: growPoint(capacity) });
       this.bytes += capacity * SLOT_BYTES;
     }

@@ -98,6 +98,7 @@ function copyInto(catalog: Catalog, records: RecordSource, count: number, bytes:
     capacity: bytes,
     previousId: 0,
     previousEnd: 0,
+    keysHint: 0,
   });
   reserveBatchHeader(copy.view, SEGMENT_HEADER_BYTES, firstLsn);
   completeBatchHeader(copy.view, SEGMENT_HEADER_BYTES, copy.generation, 0, 0);

@@ -30,9 +30,11 @@ export interface Manifest {
   /** The placement that the index was built for; 0 partitions when it is not known yet. */
   readonly partitions: number;
   readonly hashSeed: number;
+  /** Keys in the index when this was written, see `SegmentHeader.keysHint`. */
+  readonly keysHint: number;
 }
 
-export const EMPTY_MANIFEST: Manifest = { segments: [], nextSegmentId: 1, partitions: 0, hashSeed: 0 };
+export const EMPTY_MANIFEST: Manifest = { segments: [], nextSegmentId: 1, partitions: 0, hashSeed: 0, keysHint: 0 };
 
 /** docs/log-format.md, "Manifest". */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -45,6 +47,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   view.setUint32(16, manifest.nextSegmentId, true);
   view.setUint32(20, manifest.partitions, true);
   view.setUint32(24, manifest.hashSeed, true);
+  view.setUint32(28, manifest.keysHint, true);
   let at = HEADER_BYTES;
   for (const segment of manifest.segments) {
     view.setUint32(at, segment.id, true);
@@ -84,6 +87,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
     nextSegmentId: view.getUint32(16, true),
     partitions: view.getUint32(20, true),
     hashSeed: view.getUint32(24, true),
+    keysHint: view.getUint32(28, true),
   };
 }
 

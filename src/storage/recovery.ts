@@ -17,6 +17,9 @@ import { StorageError } from './storage-error.js';
 /** A start copies small segments together up to this part of a segment, so that many crashes do not leave many files. */
 const FOLD_PART = 4;
 
+/** A hint is believed up to this: 2^27 keys of at least 24 bytes already fill 3 GiB of log. */
+const KEYS_HINT_MAX: number = 2 ** 27;
+
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly segmentBytes: number;
@@ -97,6 +100,8 @@ class Recovery {
       new SegmentTable(largestSegment(options.segmentBytes, manifest, files.used)),
       known ? manifest : options,
     );
+    const hints = files.used.map(({ header }) => header.keysHint);
+    this.#catalog.index.reserve(Math.min(KEYS_HINT_MAX, Math.max(manifest.keysHint, ...hints)));
     this.#reader = new ChainReader(this.#catalog);
   }
 
@@ -286,6 +291,7 @@ class Recovery {
       nextSegmentId: this.#prepared[0]?.id ?? this.#nextId,
       partitions: placement?.partitions ?? 0,
       hashSeed: placement?.hashSeed ?? 0,
+      keysHint: this.#catalog.keys + this.#catalog.tombstones,
     };
   }
 

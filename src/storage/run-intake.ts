@@ -31,6 +31,8 @@ export type OnRefused = (senderLsnLow: number, counter: number, node: number) =>
 export class RunIntake {
   readonly #catalog: Catalog;
   readonly #log: ActiveLog;
+  /** The largest record of the run that was verified last. */
+  largest = 0;
 
   constructor(catalog: Catalog, log: ActiveLog) {
     this.#catalog = catalog;
@@ -43,6 +45,7 @@ export class RunIntake {
    */
   verify(view: DataView, start: number, end: number, generation: number, salted: number): number {
     let bytes = 0;
+    let largest = 0;
     let at = start;
     while (at < end) {
       if (end - at < RECORD_HEADER_BYTES) throw badRun(at - start, 'it ends inside a record');
@@ -64,11 +67,13 @@ export class RunIntake {
       if (isData(kind)) {
         if (keyLength === 0 || recordFlags(view, at) !== 0) throw badRun(at - start, 'a record is not understood');
         bytes += size;
+        if (size > largest) largest = size;
       } else if (kind !== RecordKind.meta) {
         throw badRun(at - start, 'a record is of an unknown kind');
       }
       at += size;
     }
+    this.largest = largest;
     return bytes;
   }
 

@@ -25,6 +25,8 @@ export interface SegmentHeader {
   /** The segment before it in the chain and where that one ends; 0 and 0 for the first. */
   readonly previousId: number;
   readonly previousEnd: number;
+  /** Keys in the index when the segment was begun: a start makes its tables for so many. Nothing else depends on it. */
+  readonly keysHint: number;
 }
 
 export function writeSegmentHeader(view: DataView, header: SegmentHeader): void {
@@ -40,7 +42,8 @@ export function writeSegmentHeader(view: DataView, header: SegmentHeader): void 
   view.setUint32(32, header.capacity, true);
   view.setUint32(36, header.previousId, true);
   view.setUint32(40, header.previousEnd, true);
-  for (let at = 44; at < CHECKSUM_AT; at += 4) view.setUint32(at, 0, true);
+  view.setUint32(44, header.keysHint, true);
+  for (let at = 48; at < CHECKSUM_AT; at += 4) view.setUint32(at, 0, true);
   view.setInt32(CHECKSUM_AT, contentHash(view, 0, CHECKSUM_AT), true);
 }
 
@@ -65,6 +68,7 @@ export function readSegmentHeader(view: DataView): SegmentHeader | 'unused' | 'd
     capacity: view.getUint32(32, true),
     previousId: view.getUint32(36, true),
     previousEnd: view.getUint32(40, true),
+    keysHint: view.getUint32(44, true),
   };
 }
 

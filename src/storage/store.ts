@@ -88,9 +88,8 @@ export class Store {
     this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;
     this.#files = this.#makeFiles(recovered);
-    const { segments } = this.#catalog;
     this.#log = new ActiveLog(
-      segments,
+      this.#catalog,
       this.#files,
       pool,
       options.segmentBytes,
@@ -284,7 +283,7 @@ export class Store {
   ): boolean {
     const salted = senderOffset - start;
     const size = this.#intake.verify(view, start, end, senderGeneration, salted);
-    if (this.#closed || this.#log.room(size) !== 'ok') {
+    if (this.#closed || this.#log.roomForRun(size, this.#intake.largest) !== 'ok') {
       this.#refused = true;
       return false;
     }

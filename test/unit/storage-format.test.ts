@@ -47,6 +47,7 @@ test('a manifest is read as it was written, and refused when anything in it chan
     nextSegmentId: 6,
     partitions: 256,
     hashSeed: 0xfedcba98,
+    keysHint: 1_000_000,
   };
   const bytes = encodeManifest(manifest);
   t.deepEqual(decodeManifest(bytes), manifest);

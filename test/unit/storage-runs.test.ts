@@ -1,7 +1,7 @@
 import test from 'ava';
 import { RecordKind } from '../../src/model/record.js';
 import { StorageError } from '../../src/storage/storage-error.js';
-import { StorageWorld } from '../harness/storage-world.js';
+import { SMALL_SEGMENT_BYTES, StorageWorld } from '../harness/storage-world.js';
 
 interface Run {
   readonly bytes: Uint8Array;
@@ -151,6 +151,27 @@ test('runs cross segment changes on both sides', (t) => {
   receiver.crash({ powerLoss: true });
   receiver.open();
   for (let key = 0; key < 300; key++) t.is(receiver.get(`key ${key}`), `${key}`.repeat(200));
+});
+
+test('a run that is longer than a segment here is spread over several', (t) => {
+  const sender = new StorageWorld(1, { segmentBytes: 4 * SMALL_SEGMENT_BYTES });
+  const receiver = new StorageWorld(2);
+  receiver.untilRoom();
+  receiver.run();
+  sender.untilRoom();
+  for (let key = 0; key < 250; key++) sender.set(`key ${key}`, `${key % 10}`.repeat(1000), key + 1);
+  const runs = runsOf(sender);
+  t.is(runs.length, 1);
+  t.true(ingest(receiver, runs[0]).stored);
+  receiver.settle();
+  receiver.crash({ powerLoss: true });
+  receiver.open();
+  for (let key = 0; key < 250; key++) t.is(receiver.get(`key ${key}`), `${key % 10}`.repeat(1000));
+});
+
+test('a record that no segment can hold is refused before anything is stored', (t) => {
+  const { receiver } = pair();
+  t.is(receiver.store.room(SMALL_SEGMENT_BYTES, RecordKind.value), 'memory-full');
 });
 
 test('a run for which there is no room is not stored at all', (t) => {
