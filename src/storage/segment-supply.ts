@@ -80,15 +80,22 @@ export class SegmentSupply {
     const path = segmentPath(id);
     disk.preallocate(path, segmentBytes, (error) => {
       if (this.#closed) return;
-      if (error === undefined) this.#add({ id, file: disk.open(path) });
+      if (error === undefined) this.#add(id, path);
       else if (error.kind === 'full') this.#retryLater(path, error);
       else this.#options.onFatal(error);
     });
   }
 
-  #add(prepared: PreparedFile): void {
-    this.#ready.push(prepared);
-    this.#nextId = prepared.id + 1;
+  #add(id: number, path: string): void {
+    let file: DiskFile;
+    try {
+      file = this.#options.disk.open(path);
+    } catch (error) {
+      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#ready.push({ id, file });
+    this.#nextId = id + 1;
     this.#preparing = false;
     if (this.full) {
       this.full = false;

@@ -14,19 +14,19 @@ import {
   recordSalt,
   writeRecordHeader,
 } from '../model/record.js';
-import { ActiveLog, type LogFiles, SEGMENT_OVERHEAD_BYTES } from './active-log.js';
+import { ActiveLog, type LogFiles } from './active-log.js';
 import { BufferPool } from './buffer-pool.js';
-import { Catalog } from './catalog.js';
+import type { Catalog } from './catalog.js';
 import { FoundRecord } from './found-record.js';
 import { LogCursor } from './log-cursor.js';
 import { LogWriter } from './log-writer.js';
+import { openLog } from './open-log.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
-import { type RecoveredLog, recoverLog } from './recovery.js';
+import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
 import { SegmentSupply } from './segment-supply.js';
-import { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
 
@@ -43,8 +43,6 @@ export interface Appended {
 
 const UTF_8 = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
-/** A location has 32 bits for words of 4 bytes, 16 GiB: 16 segments of this size. */
-const SEGMENT_BYTES_MAX: number = 2 ** 30;
 
 /**
  * Keys and values of a node, in memory and durable: the log and the index over it.
@@ -108,29 +106,8 @@ export class Store {
    * when the disk has no room for the tail that must be written again. Throws `DiskError` when the disk fails.
    */
   static open(options: StoreOptions): Store {
-    const { segmentBytes, disk, durability } = options;
-    const powerOfTwo = 2 ** Math.round(Math.log2(segmentBytes)) === segmentBytes;
-    if (!powerOfTwo || segmentBytes <= SEGMENT_OVERHEAD_BYTES || segmentBytes > SEGMENT_BYTES_MAX) {
-      throw new RangeError(
-        `segmentBytes is ${segmentBytes}; it must be a power of two above ${SEGMENT_OVERHEAD_BYTES} and at most ${SEGMENT_BYTES_MAX}`,
-      );
-    }
-    if ((durability === 'none') !== (disk === undefined)) {
-      throw new TypeError(`durability ${durability} needs ${durability === 'none' ? 'no' : 'a'} disk`);
-    }
-    const pool = new BufferPool(segmentBytes);
-    if (disk === undefined) return new Store(options, emptyLog(options), pool);
-    const startedMs = options.clock.monotonicMs();
-    const recovered = recoverLog({ ...options, disk, pool });
-    const store = new Store(options, recovered, pool);
-    options.telemetry.log('info', 'log-recovered', {
-      lastLsn: recovered.lastLsn,
-      keys: recovered.catalog.keys,
-      segments: recovered.catalog.segments.ordered.length,
-      rewrittenBytes: recovered.rewrittenBytes,
-      milliseconds: options.clock.monotonicMs() - startedMs,
-    });
-    return store;
+    const pool = new BufferPool(options.segmentBytes);
+    return new Store(options, openLog(options, pool), pool);
   }
 
   /** The newest record in memory. */
@@ -417,17 +394,4 @@ export class Store {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function emptyLog(options: StoreOptions): RecoveredLog {
-  return {
-    catalog: new Catalog(new SegmentTable(options.segmentBytes), options),
-    lastLsn: 0,
-    continued: undefined,
-    previous: { id: 0, end: 0 },
-    proven: { segment: 0, offset: 0 },
-    prepared: [],
-    nextId: 1,
-    rewrittenBytes: 0,
-  };
 }
