@@ -1,3 +1,4 @@
+import { RECORD_BYTES_MAX } from '../model/record.js';
 import { BATCH_HEADER_BYTES } from './batch-header.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
@@ -13,7 +14,7 @@ import type { Room } from './store-options.js';
  * Kept free in the last segment that has a file, for meta records: 600 extensions of the clock's lease of 100 bytes, or
  * a few topologies, while the disk is full.
  */
-export const META_RESERVE_BYTES: number = 64 * 1024;
+const META_RESERVE_BYTES: number = 64 * 1024;
 /** A batch header in front and the closing one behind; with the header, what a segment needs beside one record. */
 const BATCH_OVERHEAD_BYTES: number = 2 * BATCH_HEADER_BYTES;
 export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERHEAD_BYTES + META_RESERVE_BYTES;
@@ -34,7 +35,7 @@ export class ActiveLog {
   readonly #files: LogFiles | undefined;
   readonly #pool: BufferPool;
   readonly #segmentBytes: number;
-  /** What an empty segment takes. */
+  /** The largest record: what an empty segment takes, and what 28 bits can say. */
   readonly #usableBytes: number;
   #nextId: number;
   /** Touched bytes of all segments but the active one. */
@@ -57,7 +58,7 @@ export class ActiveLog {
     this.#files = files;
     this.#pool = pool;
     this.#segmentBytes = segmentBytes;
-    this.#usableBytes = segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
+    this.#usableBytes = Math.min(RECORD_BYTES_MAX, segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES);
     this.#nextId = previous.id + 1;
     this.lastLsn = lastLsn;
     for (const segment of catalog.segments.ordered)

@@ -2,7 +2,7 @@ import { contentHash } from '../model/content-hash.js';
 
 /** First byte behind the segment's header. */
 export const SEGMENT_HEADER_BYTES = 64;
-export const LOG_FORMAT_VERSION = 1;
+const LOG_FORMAT_VERSION = 1;
 /**
  * Ids from here on belong to segments that were copied together from others and count only while the manifest names
  * them. All others follow each other without a gap, so that a file that was lost is missed.
