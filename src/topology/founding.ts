@@ -49,6 +49,8 @@ type FoundingState =
   | { readonly kind: 'idle' }
   /** The first founder, collecting pledges: by address. */
   | { readonly kind: 'leading'; readonly pledge: Pledge; readonly pledged: Map<string, FounderRecord> }
+  /** The first founder, once epoch 1 is composed and until it is durable: it is never composed a second time. */
+  | { readonly kind: 'composed' }
   /** Another founder, or a node that is waiting to hear of a cluster it is a member of. */
   | { readonly kind: 'following' }
   | { readonly kind: 'founded'; readonly topology: WireTopology };
@@ -83,6 +85,7 @@ export class Founding {
   /** What a person should know while there is no cluster. */
   get waitingFor(): string {
     const state = this.#state;
+    if (state.kind === 'composed') return 'the disk';
     if (state.kind !== 'leading')
       return `an answer from the seeds ${this.#options.seeds.map(formatAddress).join(', ')}`;
     const missing = state.pledge.founders.filter((founder) => !state.pledged.has(founder));
@@ -242,6 +245,8 @@ export class Founding {
     if (founders.length !== pledge.founders.length) throw new Error('epoch 1 composed without all pledges');
     const topology = composeFirstEpoch(pledge.clusterId, founders, placing, link.random.uint32());
     const encoded = encodeTopology(topology);
+    // A founder that was asked twice pledges twice: its second answer must not make a second epoch 1.
+    this.#state = { kind: 'composed' };
     store.putMeta(EPOCH_META, encoded);
     store.syncNow(() => {
       for (const other of this.#links) if (other.isUp) send(other, Opcode.announceEpoch, encoded);
