@@ -13,7 +13,7 @@ export const BOOT_NONCE_BYTES = 8;
 const HANDSHAKE_FRAME_VERSION = 1;
 
 /** versions 2, role 1, key id length 1, features 4, cluster 16, identity 16, generation 4, boot nonce 8, key 32, nonce 32. */
-export const HELLO_FIXED_BYTES = 116;
+const HELLO_FIXED_BYTES = 116;
 /** version 1, zero 1, node number 2, features 4, cluster 16, identity 16, generation 4, boot nonce 8, key 32, nonce 32. */
 export const WELCOME_BYTES_WITHOUT_PROOF = 116;
 

@@ -11,7 +11,7 @@
  *     20 u32 counterHigh  low 21 bits; the upper 11 are flags, 0
  *     24 key, value, zero bytes up to a multiple of 4
  *
- * Accessors take a view and the record's offset; they are hot: `bench/storage-micro.ts` watches them.
+ * Accessors take a view and the record's offset; they are hot: `test/micro/storage.ts` watches them.
  */
 export const RECORD_HEADER_BYTES = 24;
 /** A record's length has 28 bits. */

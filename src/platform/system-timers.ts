@@ -15,7 +15,8 @@ class SystemTimer implements Timer {
   }
 }
 
-/** Timers of the event loop. The end of a turn is where Node.js runs its `nextTick` queue. */
+/** Timers of the event loop. The end of a turn is the check phase: every socket that was ready has
+ * been read by then, so what they made ready shares one write each, one batch and one sync. */
 export class SystemTimers implements Timers {
   start(delayMs: number, callback: () => void): Timer {
     // The event loop counts whole milliseconds from a truncated start, so a plain timer may fire up to 1 ms early.
@@ -29,7 +30,7 @@ export class SystemTimers implements Timers {
   }
 
   endOfTurn(callback: () => void): void {
-    process.nextTick(callback);
+    setImmediate(callback);
   }
 }
 

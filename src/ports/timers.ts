@@ -8,6 +8,6 @@ export interface Timers {
   start(delayMs: number, callback: () => void): Timer;
   /** Stops a timer; stopping one that fired or was stopped does nothing. */
   stop(timer: Timer): void;
-  /** Calls `callback` at the end of the current turn of the event loop, before any other event is handled. */
+  /** Calls `callback` once the events that are ready now were handled, before the event loop waits again. */
   endOfTurn(callback: () => void): void;
 }

@@ -23,7 +23,7 @@ import { StorageError } from './storage-error.js';
 
 /**
  * Reads segments in log order at start-up, verifies each record and admits it to the catalog. Nothing is allocated per
- * record; `bench/storage-micro.ts` watches it.
+ * record; `test/micro/storage.ts` watches it.
  */
 export class ChainReader {
   readonly #catalog: Catalog;

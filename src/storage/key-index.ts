@@ -13,14 +13,6 @@ const GOLDEN = 0.618033988749895;
 const SLOT_SCALE: number = 2 ** -32;
 const SLOT_BYTES = 8;
 
-/** One partition: pairs of (mixed hash, location) in slots found by range mapping and linear probing. */
-interface PartitionTable {
-  slots: Int32Array;
-  capacity: number;
-  count: number;
-  growAt: number;
-}
-
 /**
  * From a key to the location of its newest record: one open-addressing table per partition, so that growing one of
  * them takes microseconds and never stops the rest. Load is 0.64 to 0.8: 10 to 12.5 bytes a key; tables grow at
@@ -30,14 +22,16 @@ interface PartitionTable {
  * mapped onto the slots. The mixed hash is kept, so growing reads no record. Two keys may share all 32 bits: the key
  * bytes in the segment decide.
  *
- * `find` leaves its place for `insertFound` and `replaceFound`. Hot: `bench/storage-micro.ts` watches it.
+ * `find` leaves its place for `insertFound` and `replaceFound`. Hot: `test/micro/storage.ts` watches it.
  */
 export class KeyIndex {
   readonly #segments: SegmentTable;
   #partitions = 0;
   #reserved = 0;
-  #tables: PartitionTable[] = [];
-  #foundTable: PartitionTable;
+  /** By partition: pairs of (mixed hash, location), found by range mapping and linear probing. */
+  readonly #tables: Int32Array[] = [];
+  #counts: Int32Array = new Int32Array(0);
+  #foundPartition = 0;
   #foundSlot = 0;
   #foundMixed = 0;
   /** Bytes of all tables. */
@@ -46,7 +40,6 @@ export class KeyIndex {
   constructor(segments: SegmentTable, partitions: number) {
     this.#segments = segments;
     this.reset(partitions);
-    this.#foundTable = this.#tables[0];
   }
 
   get partitions(): number {
@@ -62,37 +55,37 @@ export class KeyIndex {
   /** Forgets everything. */
   reset(partitions: number): void {
     this.#partitions = partitions;
-    this.#tables = [];
+    this.#tables.length = 0;
+    this.#counts = new Int32Array(partitions);
     this.bytes = 0;
     const slots = Math.max(SLOTS_FIRST, this.#reserved / partitions / LOAD_MAX);
     for (let partition = 0; partition < partitions; partition++) {
       // Spread evenly over one growth step, on a logarithmic scale.
       const jitter = GROWTH ** ((partition * GOLDEN) % 1);
       const capacity = Math.round(slots * jitter);
-      this.#tables.push({ slots: new Int32Array(capacity * 2), capacity, count: 0, growAt: growPoint(capacity) });
+      this.#tables.push(new Int32Array(capacity * 2));
       this.bytes += capacity * SLOT_BYTES;
     }
   }
 
   /** Location of the key `view[keyStart, keyStart + keyLength)`; 0 when the index does not know it. */
   find(hash: number, view: DataView, keyStart: number, keyLength: number): number {
-    const table = this.#tables[partitionOfHash(hash, this.#partitions)];
-    const slots = table.slots;
+    const partition = partitionOfHash(hash, this.#partitions);
+    const slots = this.#tables[partition];
     const mixed = Math.imul(hash, MIX);
-    const end = table.capacity * 2;
-    let slot = Math.floor((mixed >>> 0) * SLOT_SCALE * table.capacity) * 2;
+    const end = slots.length;
+    let slot = Math.floor((mixed >>> 0) * SLOT_SCALE * (end >>> 1)) * 2;
+    this.#foundPartition = partition;
     for (;;) {
       const location = slots[slot + 1];
       if (location === 0) break;
       if (slots[slot] === mixed && this.#holdsKey(location, view, keyStart, keyLength)) {
-        this.#foundTable = table;
         this.#foundSlot = slot;
         return location;
       }
       slot += 2;
       if (slot === end) slot = 0;
     }
-    this.#foundTable = table;
     this.#foundSlot = slot;
     this.#foundMixed = mixed;
     return 0;
@@ -100,15 +93,17 @@ export class KeyIndex {
 
   /** Adds the key that `find` has just not found. */
   insertFound(location: number): void {
-    const table = this.#foundTable;
-    table.slots[this.#foundSlot] = this.#foundMixed;
-    table.slots[this.#foundSlot + 1] = location;
-    if (++table.count > table.growAt) this.#grow(table);
+    const partition = this.#foundPartition;
+    const slots = this.#tables[partition];
+    slots[this.#foundSlot] = this.#foundMixed;
+    slots[this.#foundSlot + 1] = location;
+    const count = ++this.#counts[partition];
+    if (count > (slots.length >>> 1) * LOAD_MAX) this.#grow(partition);
   }
 
   /** Gives the key that `find` has just found another location. */
   replaceFound(location: number): void {
-    this.#foundTable.slots[this.#foundSlot + 1] = location;
+    this.#tables[this.#foundPartition][this.#foundSlot + 1] = location;
   }
 
   #holdsKey(location: number, view: DataView, keyStart: number, keyLength: number): boolean {
@@ -120,11 +115,11 @@ export class KeyIndex {
     );
   }
 
-  #grow(table: PartitionTable): void {
-    const capacity = Math.ceil(table.capacity * GROWTH);
+  #grow(partition: number): void {
+    const old = this.#tables[partition];
+    const capacity = Math.ceil((old.length >>> 1) * GROWTH);
     const end = capacity * 2;
     const slots = new Int32Array(end);
-    const old = table.slots;
     for (let from = 0; from < old.length; from += 2) {
       const location = old[from + 1];
       if (location === 0) continue;
@@ -137,13 +132,7 @@ export class KeyIndex {
       slots[slot] = mixed;
       slots[slot + 1] = location;
     }
-    this.bytes += (capacity - table.capacity) * SLOT_BYTES;
-    table.slots = slots;
-    table.capacity = capacity;
-    table.growAt = growPoint(capacity);
+    this.bytes += (capacity - (old.length >>> 1)) * SLOT_BYTES;
+    this.#tables[partition] = slots;
   }
-}
-
-function growPoint(capacity: number): number {
-  return Math.floor(capacity * LOAD_MAX);
 }

@@ -26,7 +26,7 @@ export type OnRefused = (senderLsnLow: number, counter: number, node: number) =>
 /**
  * Takes in runs of records as they lie in a peer's segment. Records are verified where they arrived, copied as a whole
  * and given the salt of their new place: nothing is hashed twice. Batch headers and meta records of the sender are its
- * own affair and are left out. Hot: `bench/storage-micro.ts` watches it.
+ * own affair and are left out. Hot: `test/micro/storage.ts` watches it.
  */
 export class RunIntake {
   readonly #catalog: Catalog;

@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { keyHash } from '@memdb/protocol';
-import { RecordKind, recordBytes } from '../src/model/record.js';
-import { FileDisk } from '../src/platform/file-disk.js';
-import { SystemClock } from '../src/platform/system-clock.js';
-import { SystemTimers } from '../src/platform/system-timers.js';
-import type { Telemetry } from '../src/ports/telemetry.js';
-import { Store, type StoreOptions } from '../src/storage/store.js';
+import { RecordKind, recordBytes } from '../../src/model/record.js';
+import { FileDisk } from '../../src/platform/file-disk.js';
+import { SystemClock } from '../../src/platform/system-clock.js';
+import { SystemTimers } from '../../src/platform/system-timers.js';
+import type { Telemetry } from '../../src/ports/telemetry.js';
+import { Store, type StoreOptions } from '../../src/storage/store.js';
 
 /**
  * Nanoseconds of the storage engine's hot paths, without network: append, lookup, a run from a peer, and recovery.
- * `node dist/bench/storage-micro.js [keys]`
+ * `node dist/test/micro/storage.js [keys]`
  */
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
