@@ -81,6 +81,8 @@ export class Node {
   #number = 0;
   #address: Address;
   #drainTimer: Timer | undefined;
+  /** A mark of the clock's lease was written and is to be synced at the end of this turn. */
+  #leaseDone: (() => void) | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
@@ -236,6 +238,7 @@ export class Node {
       memoryBytesMax: storage.memoryBytesMax,
       partitions: cluster.partitions,
       hashSeed: 0,
+      readLsn: () => this.#replication?.readLsn ?? Number.POSITIVE_INFINITY,
       onDurable: (lsn) => this.#onDurable(lsn),
       onRoom: () => this.#turn.wake(),
       onFatal,
@@ -243,9 +246,11 @@ export class Node {
     this.#store = store;
     const lamport = new LamportClock({
       start: Math.max(leaseMark(store), store.highestCounter()),
+      // Synced at the end of the turn: in mode `interval` a sync announces what it wrote at once, and a stamp may be
+      // asked for in the middle of answering what was announced before.
       lease: (mark, done) => {
         saveMark(store, mark);
-        store.syncNow(done);
+        this.#leaseDone = done;
         this.#turn.wake();
       },
     });
@@ -420,7 +425,15 @@ export class Node {
     this.#membership?.flush();
     this.#founding?.flush();
     this.#store?.commit();
+    this.#syncLease();
     this.#replies?.flush();
+  }
+
+  #syncLease(): void {
+    const done = this.#leaseDone;
+    if (done === undefined) return;
+    this.#leaseDone = undefined;
+    this.#store?.syncNow(done);
   }
 
   #rooms(): { store: Store; lamport: LamportClock; replies: Replies; held: HeldReplies } {

@@ -87,6 +87,12 @@ export class PeerStream {
     return this.idle ? 0 : this.#options.store.lastLsn - this.acknowledgedLsn;
   }
 
+  /** The lowest LSN that this stream still reads from the log; infinity when it waits for new records. */
+  get readLsn(): number {
+    if (this.#state.kind === 'catching-up') return this.#state.cursor.lsn + 1;
+    return this.#runSegments.length === 0 ? Number.POSITIVE_INFINITY : this.#sentLsn + 1;
+  }
+
   /** Whether the peer acknowledged everything that concerns it. */
   get idle(): boolean {
     return this.#state.kind === 'live' && this.#sentLastLsns.length === 0 && this.#runSegments.length === 0;

@@ -82,6 +82,11 @@ export class Replication {
     return this.writes.pending + this.reads.pending + this.forwarder.pending;
   }
 
+  /** The lowest LSN that is still read from the log. */
+  get readLsn(): number {
+    return this.streams.reduce((lowest, stream) => Math.min(lowest, stream?.readLsn ?? lowest), this.writes.readLsn);
+  }
+
   stop(): void {
     const { timers } = this.#options;
     if (this.#sweepTimer !== undefined) timers.stop(this.#sweepTimer);

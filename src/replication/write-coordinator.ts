@@ -76,6 +76,13 @@ export class WriteCoordinator {
     return this.#queues.reduce((sum, queue) => sum + queue.size, this.#overtaken.length);
   }
 
+  /** The lowest LSN of a write that may have to be stamped again; infinity when none is pending. */
+  get readLsn(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const queue of this.#queues) if (queue.size !== 0) lowest = Math.min(lowest, queue.lsn(queue.headSlot));
+    return lowest;
+  }
+
   /** A member became reachable or suspect. */
   onLiveness(): void {
     for (const set of this.#options.sets.sets) {

@@ -34,6 +34,7 @@ export class ActiveLog {
   readonly #segments: SegmentTable;
   readonly #files: LogFiles | undefined;
   readonly #pool: BufferPool;
+  readonly #readLsn: () => number;
   readonly #segmentBytes: number;
   /** The largest record: what an empty segment takes, and what 28 bits can say. */
   readonly #usableBytes: number;
@@ -48,6 +49,7 @@ export class ActiveLog {
     catalog: Catalog,
     files: LogFiles | undefined,
     pool: BufferPool,
+    readLsn: () => number,
     segmentBytes: number,
     lastLsn: number,
     previous: { readonly id: number; readonly end: number },
@@ -57,6 +59,7 @@ export class ActiveLog {
     this.#segments = catalog.segments;
     this.#files = files;
     this.#pool = pool;
+    this.#readLsn = readLsn;
     this.#segmentBytes = segmentBytes;
     this.#usableBytes = Math.min(RECORD_BYTES_MAX, segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES);
     this.#nextId = previous.id + 1;
@@ -149,7 +152,26 @@ export class ActiveLog {
     this.#sealedBytes += touchedBytes(sealed);
     this.active = this.#open(sealed.id, sealed.tail);
     this.#files?.writer.seal(sealed);
+    this.#releaseDead();
     return this.active;
+  }
+
+  /**
+   * Takes the memory of segments in which nothing is newest any more, for segments to come: without that, overwriting
+   * always touches fresh memory, which costs more than the write itself. Their files stay until compaction.
+   *
+   * Invariant: the index points to no released segment, and nobody reads one: its last LSN is below `readLsn`.
+   */
+  #releaseDead(): void {
+    const readLsn = this.#readLsn();
+    for (const segment of this.#segments.ordered) {
+      const written =
+        this.#files === undefined || (segment.file === undefined && segment.durableOffset === segment.tail);
+      if (segment === this.active || segment.liveBytes !== 0 || segment.lastLsn >= readLsn || !written) continue;
+      this.#segments.remove(segment);
+      this.#sealedBytes -= touchedBytes(segment);
+      this.#pool.give(segment.bytes.buffer as ArrayBuffer);
+    }
   }
 
   #open(previousId: number, previousEnd: number): Segment {

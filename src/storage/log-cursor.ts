@@ -84,7 +84,9 @@ export class LogCursor {
   /** To the segment behind this one, if there is one. */
   #moveOn(): boolean {
     const { ordered } = this.#segments;
-    const next = ordered[ordered.indexOf(this.segment) + 1];
+    const index = ordered.indexOf(this.segment);
+    // Read to its end, a segment may be released: what comes behind it is found by LSN then.
+    const next = index === -1 ? ordered.find((segment) => segment.lastLsn > this.lsn) : ordered[index + 1];
     if (next === undefined) return false;
     this.segment = next;
     this.#nextOffset = SEGMENT_HEADER_BYTES;

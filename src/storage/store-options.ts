@@ -28,6 +28,11 @@ export interface StoreOptions {
   /** Bound on `accountedBytes`; 0 for none. */
   readonly memoryBytesMax: number;
   /**
+   * The lowest LSN that somebody may still read, through a cursor or a segment kept from an append; nobody does by
+   * default. Memory of segments below it is recycled once nothing in them is newest.
+   */
+  readonly readLsn?: () => number;
+  /**
    * Records up to `lsn` may now be spoken of. Called at the end of a sync, in modes `interval` and `none` from inside
    * `commit`; never from inside `append`.
    */

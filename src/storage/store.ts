@@ -90,6 +90,7 @@ export class Store {
       this.#catalog,
       this.#files,
       pool,
+      options.readLsn ?? (() => Number.POSITIVE_INFINITY),
       options.segmentBytes,
       recovered.lastLsn,
       recovered.previous,
