@@ -9,6 +9,11 @@ import { PeerLink, type PeerLinkContext, type PeerLinkEvents } from './peer-link
 const HEARTBEAT_INTERVAL_MS = 200;
 /** Silence after which a peer is suspect: asked last, and not counted on. It stays an owner. */
 const SUSPECT_AFTER_MS = 1200;
+/**
+ * Silence after which the connection is given up and dialed again. The peer may have come back, elsewhere even, without
+ * the connection noticing: TCP alone needs a quarter of an hour, and no longer sends once the peer's window is full.
+ */
+const GIVE_UP_AFTER_MS = 5000;
 
 /** How long one seed is probed before the next. */
 const PROBE_MS = 3000;
@@ -187,7 +192,8 @@ export class Membership {
         context.telemetry.log('info', 'member-answers-again', { member: link.number });
         this.#options.onLiveness(link.number, true);
       }
-      this.#sendHeartbeat(link);
+      if (nowMs - link.heardMs > GIVE_UP_AFTER_MS) link.reset(`silent for ${Math.round(nowMs - link.heardMs)} ms`);
+      else this.#sendHeartbeat(link);
     }
     this.#probeSeeds(nowMs);
     this.#timer = context.timers.start(HEARTBEAT_INTERVAL_MS, this.#tick);

@@ -63,13 +63,16 @@ function checkShadowing(key: string, writes: readonly WriteEvent[], broken: stri
   const quorum = writes.filter(isQuorum);
   forEachWithHighestBefore(quorum, quorum, (write, highest) => {
     if (orderOf(write.stamp, highest) > 0) return;
-    // Overtaken by another write that ran at the same coordinator: it was answered with that one.
-    const overtaken = quorum.some(
+    // Overtaken by another write that ran at the same coordinator: it was answered with that one, whose own answer its
+    // client may have missed.
+    const overtaken = writes.some(
       (other) =>
         other.begun < write.answered &&
-        other.answered > write.begun &&
-        other.stamp.node === write.stamp.node &&
-        orderOf(other.stamp, highest) > 0,
+        (other.outcome === 'unknown' ||
+          (isQuorum(other) &&
+            other.answered > write.begun &&
+            other.stamp.node === write.stamp.node &&
+            orderOf(other.stamp, highest) > 0)),
     );
     if (!overtaken) broken.push(`${key}: write ${write.id}@${text(write.stamp)} is below ${text(highest)}, older`);
   });

@@ -263,3 +263,13 @@ test('one seed, run twice, is one history', (t) => {
   };
   t.is(hash(), hash());
 });
+
+test('a connection to a machine that vanished is given up, so that its return is not missed', (t) => {
+  const { cluster, world } = running(17);
+  world.crash('n3', { machineDown: true });
+  const links = ['n1', 'n2'].map((name) => cluster.node(name).membership?.links[3]);
+  t.true(links.every((link) => link?.isUp));
+  t.true(world.runUntil(() => links.every((link) => link?.isUp === false), world.nowMs + 8000));
+  cluster.start(['n3']);
+  cluster.awaitReady();
+});
