@@ -8,8 +8,9 @@ import { readCounter, writeCounter } from './frame.js';
  * streamAck   0 u32 stream id · 4 u32 number of refusals · 8 u64 acknowledged LSN · 16 refusals of 20 bytes:
  *             u64 LSN, then the stamp that supersedes it
  * readVersion 0 u8 options · 1 u8 0 · 2 u16 key bytes · 4 stamp the asker holds · 16 key
- *   reply     0 u8 kind (same, value, tombstone, never written) · 1 3 zero bytes · 4 stamp · 16 value
- * repair      0 u8 record kind · 1 u8 0 · 2 u16 key bytes · 4 stamp · 16 key, value
+ *   reply     0 u8 kind (same, value, tombstone, never written) · 1 u8 options · 2 u16 0 · 4 stamp
+ *             16 with option 1 u64 deadline, value
+ * repair      0 u8 record kind · 1 u8 options · 2 u16 key bytes · 4 stamp · 16 key, with option 1 u64 deadline, value
  *   reply     empty
  */
 export const STREAM_RUN_HEADER_BYTES = 24;
@@ -19,6 +20,9 @@ export const VERSION_HEADER_BYTES = 16;
 
 /** Options of a streamRun: the sender is catching the receiver up, so it may hold some of the records already. */
 export const RUN_CATCH_UP = 1;
+
+/** Options of a version that travels alone: its value has a deadline, u64 Unix milliseconds, in front of it. */
+export const VERSION_EXPIRES = 1;
 
 /** What a readVersion reply says of the replica's version. */
 export const VersionKind = { same: 0, value: 1, tombstone: 2, never: 3 } as const;

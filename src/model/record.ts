@@ -8,8 +8,8 @@
  *     12 u16 keyLength
  *     14 u16 node         node number of the stamp
  *     16 u32 counterLow
- *     20 u32 counterHigh  low 21 bits; the upper 11 are flags, 0
- *     24 key, value, zero bytes up to a multiple of 4
+ *     20 u32 counterHigh  low 21 bits; the upper 11 are flags
+ *     24 key, u64 deadline if the record expires, value, zero bytes up to a multiple of 4
  *
  * Accessors take a view and the record's offset; they are hot: `test/micro/storage.ts` watches them.
  */
@@ -27,6 +27,15 @@ export const RecordKind = {
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
+/** Flags of records. A reader refuses a flag that it does not know, and one on a kind that cannot carry it. */
+export const RecordFlag = {
+  /** Of a value: in front of its bytes stands an absolute deadline, u64 Unix milliseconds, from which on it is absent. */
+  expires: 1,
+} as const;
+
+/** Bytes of the deadline in front of the value of a record that expires. */
+export const EXPIRY_BYTES = 8;
+
 const LENGTH_MASK = 0x0fffffff;
 const TWO_32 = 4294967296;
 const COUNTER_HIGH_BITS = 21;
@@ -37,9 +46,14 @@ export function paddedRecordBytes(bytes: number): number {
   return (bytes + 3) & ~3;
 }
 
-/** Bytes that a record of such a key and value takes in a segment. */
+/** Bytes that a record of such a key and value takes in a segment; a deadline counts as part of the value. */
 export function recordBytes(keyLength: number, valueLength: number): number {
   return (RECORD_HEADER_BYTES + keyLength + valueLength + 3) & ~3;
+}
+
+/** Bytes in front of a value with this deadline; 0 stands for none. */
+export function expiryBytes(expiresAtMs: number): number {
+  return expiresAtMs === 0 ? 0 : EXPIRY_BYTES;
 }
 
 export function recordLsnLow(view: DataView, offset: number): number {
@@ -68,9 +82,50 @@ export function recordNode(view: DataView, offset: number): number {
 export function recordCounter(view: DataView, offset: number): number {
   return view.getUint32(offset + 16, true) + (view.getUint32(offset + 20, true) & COUNTER_HIGH_MASK) * TWO_32;
 }
-/** Flags beside the counter; this version knows none. */
+/** Flags beside the counter (`RecordFlag`). */
 export function recordFlags(view: DataView, offset: number): number {
   return view.getUint32(offset + 20, true) >>> COUNTER_HIGH_BITS;
+}
+
+/** Whether this version understands the flags of a record whose lengths were checked. Hot. */
+export function hasKnownFlags(view: DataView, offset: number): boolean {
+  const flags = recordFlags(view, offset);
+  if (flags === 0) return true;
+  const kindLength = recordKindLength(view, offset);
+  const keyLength = recordKeyLength(view, offset);
+  if (flags !== RecordFlag.expires || kindOf(kindLength) !== RecordKind.value) return false;
+  return (
+    lengthOf(kindLength) >= RECORD_HEADER_BYTES + keyLength + EXPIRY_BYTES &&
+    isDeadline(readDeadline(view, offset + RECORD_HEADER_BYTES + keyLength))
+  );
+}
+
+/**
+ * The deadline of the version at `offset`, Unix milliseconds; 0 when it never expires. A copy of a version carries its
+ * deadline along. Hot.
+ */
+export function recordExpiresAtMs(view: DataView, offset: number): number {
+  if (recordFlags(view, offset) === 0) return 0;
+  return readDeadline(view, offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset));
+}
+
+/** Whether the version at `offset` is a value whose deadline has come at the wall clock's `nowMs`. */
+export function isExpired(view: DataView, offset: number, nowMs: number): boolean {
+  const expiresAtMs = recordExpiresAtMs(view, offset);
+  return expiresAtMs !== 0 && expiresAtMs <= nowMs;
+}
+
+/** What a deadline may be: not 0, which stands for none, and not beyond the last day of ECMAScript's calendar. */
+export function isDeadline(expiresAtMs: number): boolean {
+  return expiresAtMs > 0 && expiresAtMs <= 8.64e15;
+}
+export function readDeadline(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;
+}
+export function writeDeadline(view: DataView, at: number, expiresAtMs: number): void {
+  const high = Math.floor(expiresAtMs / TWO_32);
+  view.setUint32(at, expiresAtMs - high * TWO_32, true);
+  view.setUint32(at + 4, high, true);
 }
 
 /** Writes bytes 8 to 24. `bytes` is the unpadded length. */
@@ -82,12 +137,13 @@ export function writeRecordHeader(
   keyLength: number,
   counter: number,
   node: number,
+  flags: number,
 ): void {
   const high = Math.floor(counter / TWO_32);
   view.setUint32(offset + 8, (kind << 28) | bytes, true);
   view.setUint32(offset + 12, keyLength | (node << 16), true);
   view.setUint32(offset + 16, counter - high * TWO_32, true);
-  view.setUint32(offset + 20, high, true);
+  view.setUint32(offset + 20, (high | (flags << COUNTER_HIGH_BITS)) >>> 0, true);
 }
 
 /**

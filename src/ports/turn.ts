@@ -11,6 +11,7 @@ export class Turn {
   readonly #stages: (() => void)[] = [];
   #awake = false;
   #nowMs = 0;
+  #wallMs = 0;
 
   constructor(timers: Timers, clock: Clock) {
     this.#timers = timers;
@@ -30,6 +31,15 @@ export class Turn {
     return this.#nowMs;
   }
 
+  /** The wall clock in Unix milliseconds, read at most once a turn: expiry is judged alike all through a turn. */
+  get wallMs(): number {
+    if (this.#wallMs === 0) {
+      this.#wallMs = this.#clock.wallMs();
+      this.wake();
+    }
+    return this.#wallMs;
+  }
+
   wake(): void {
     if (this.#awake) return;
     this.#awake = true;
@@ -40,6 +50,7 @@ export class Turn {
     // Cleared first: a stage that makes work for an earlier stage wakes the turn again.
     this.#awake = false;
     this.#nowMs = 0;
+    this.#wallMs = 0;
     for (const stage of this.#stages) stage();
   };
 }

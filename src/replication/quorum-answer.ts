@@ -1,9 +1,12 @@
-import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse, VersionKind } from '@memdb/protocol';
+import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse } from '@memdb/protocol';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReadOperation } from './read-operation.js';
 
-/** What a `quorumGet` tells: the newest version, and for every owner what it answered, or that it did not. */
-export function quorumAnswer(operation: ReadOperation, set: ReplicaSet): QuorumGetReply {
+/**
+ * What a `quorumGet` tells: the newest version, and for every owner what it answered, or that it did not. A value whose
+ * deadline has come at `wallMs` counts as absent.
+ */
+export function quorumAnswer(operation: ReadOperation, set: ReplicaSet, wallMs: number): QuorumGetReply {
   const stamp = { counter: operation.counter, node: operation.node };
   const answers = new Map(operation.answers?.map((answer) => [answer.node, answer]));
   const responses = set.members.map((node): QuorumGetResponse => {
@@ -11,13 +14,14 @@ export function quorumAnswer(operation: ReadOperation, set: ReplicaSet): QuorumG
     if (answer === undefined) return { node, kind: 'error', error: noAnswer(node) };
     if (compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0) return { node, kind: 'same' };
     const own = { counter: answer.counter, node: answer.stampNode };
-    if (answer.value === undefined) return { node, kind: 'absent', stamp: own };
+    const expired = answer.expiresAtMs !== 0 && answer.expiresAtMs <= wallMs;
+    if (answer.value === undefined || expired) return { node, kind: 'absent', stamp: own };
     return { node, kind: 'value', stamp: own, bytes: answer.value };
   });
   return {
     agreed: responses.every((response) => response.kind === 'same' || response.kind === 'error'),
     stamp,
-    value: operation.kind === VersionKind.value ? operation.value.bytes.slice(0, operation.value.length) : undefined,
+    value: operation.hasValue(wallMs) ? operation.value.bytes.slice(0, operation.value.length) : undefined,
     responses,
   };
 }

@@ -8,13 +8,14 @@ import {
   ProtocolError,
   readCounter,
   STAMP_BYTES,
+  VERSION_EXPIRES,
   VERSION_HEADER_BYTES,
   VersionKind,
   writeStamp,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import { READ_HEDGE_MS } from '../model/limits.js';
-import { RecordKind } from '../model/record.js';
+import { expiryBytes, RecordKind, writeDeadline } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
@@ -22,7 +23,7 @@ import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { HeldReplies } from './held-replies.js';
 import { quorumAnswer } from './quorum-answer.js';
 import { bitCount, ReadOperation } from './read-operation.js';
-import type { Replica } from './replica.js';
+import { type Replica, versionDeadline } from './replica.js';
 import { type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
 import { unavailable } from './write-coordinator.js';
 
@@ -93,7 +94,9 @@ export class ReadCoordinator {
       return;
     }
     const { found } = store;
-    const absent = found.kind === RecordKind.tombstone;
+    const absent =
+      found.kind === RecordKind.tombstone ||
+      (found.expiresAtMs !== 0 && found.expiresAtMs <= this.#options.turn.wallMs);
     const valueLength = absent || opcode === Opcode.contains ? 0 : found.valueLength;
     const flags = absent ? Flag.absent : 0;
     if (valueLength !== 0 && target.saturated) {
@@ -186,8 +189,9 @@ export class ReadCoordinator {
       operation.answered |= 1 << member;
       if (operation.counter === counter && operation.node === node) operation.holders |= 1 << member;
     } else {
-      const valueStart = body + VERSION_HEADER_BYTES;
-      operation.vote(member, kind, counter, node, bytes, valueStart, end - valueStart);
+      const expiresAtMs = versionDeadline(view, body, body + VERSION_HEADER_BYTES, end, kind === VersionKind.value);
+      const valueStart = body + VERSION_HEADER_BYTES + expiryBytes(expiresAtMs);
+      operation.vote(member, kind, counter, node, bytes, valueStart, end - valueStart, expiresAtMs);
     }
     this.#advance(operation);
   }
@@ -292,7 +296,7 @@ export class ReadCoordinator {
     if (set === undefined) return;
     const has = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
     const { found } = store;
-    if (!has) operation.vote(set.selfIndex, VersionKind.never, 0, 0, key.bytes, 0, 0);
+    if (!has) operation.vote(set.selfIndex, VersionKind.never, 0, 0, key.bytes, 0, 0, 0);
     else if (!found.durable) {
       // Overwritten while it waited: the version that stands there now must be durable before it is spoken of.
       this.#awaitOwn(operation);
@@ -301,7 +305,8 @@ export class ReadCoordinator {
       const value = found.kind === RecordKind.value;
       const kind = value ? VersionKind.value : VersionKind.tombstone;
       const length = value ? found.valueLength : 0;
-      operation.vote(set.selfIndex, kind, found.counter, found.node, found.bytes, found.valueStart, length);
+      const { counter, node, expiresAtMs } = found;
+      operation.vote(set.selfIndex, kind, counter, node, found.bytes, found.valueStart, length, expiresAtMs);
     }
     this.#advance(operation);
   }
@@ -343,14 +348,18 @@ export class ReadCoordinator {
         if (link?.isUp !== true) continue;
         operation.asked |= bit;
         const remainingMs = Math.max(1, Math.ceil(operation.deadlineMs - this.#options.turn.nowMs));
-        const bodyBytes = VERSION_HEADER_BYTES + key.length + value.length;
+        const { expiresAtMs } = operation;
+        const expiry = expiryBytes(expiresAtMs);
+        const bodyBytes = VERSION_HEADER_BYTES + key.length + expiry + value.length;
         const at = link.begin(Opcode.repair, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
         const { out } = link;
         const keyAt = at + VERSION_HEADER_BYTES;
-        out.view.setUint32(at, recordKindOf(operation.kind) | (key.length << 16), true);
+        const options = expiry === 0 ? 0 : VERSION_EXPIRES;
+        out.view.setUint32(at, recordKindOf(operation.kind) | (options << 8) | (key.length << 16), true);
         writeStamp(out.view, at + 4, operation.counter, operation.node);
         copyBytes(out.bytes, out.view, keyAt, key.bytes, key.view, 0, key.length);
-        copyBytes(out.bytes, out.view, keyAt + key.length, value.bytes, value.view, 0, value.length);
+        if (expiry !== 0) writeDeadline(out.view, keyAt + key.length, expiresAtMs);
+        copyBytes(out.bytes, out.view, keyAt + key.length + expiry, value.bytes, value.view, 0, value.length);
       }
     }
   }
@@ -372,6 +381,7 @@ export class ReadCoordinator {
       key.length,
       key.length,
       value.length,
+      operation.expiresAtMs,
     );
     if (!stored) operation.failed |= 1 << set.selfIndex;
     else if (store.lastLsn <= store.durableLsn) operation.holders |= 1 << set.selfIndex;
@@ -416,12 +426,12 @@ export class ReadCoordinator {
   #finish(operation: ReadOperation): void {
     const { target, opcode, correlation, counter, node, value, set } = operation;
     if (target === undefined || set === undefined) return;
-    const { replies } = this.#options;
-    const absent = operation.kind !== VersionKind.value;
+    const { replies, turn } = this.#options;
+    const absent = !operation.hasValue(turn.wallMs);
     if (operation.answers !== undefined) {
       // Whoever answered with something older is brought up to date behind the answer.
       this.#writeBack(operation, operation.answered);
-      replies.quorumGet(target, correlation, quorumAnswer(operation, set));
+      replies.quorumGet(target, correlation, quorumAnswer(operation, set, turn.wallMs));
     } else if (absent) replies.stamp(target, opcode, Flag.absent, correlation, counter, node);
     else if (opcode === Opcode.contains) replies.stamp(target, opcode, 0, correlation, counter, node);
     else replies.value(target, opcode, correlation, counter, node, value.bytes, value.view, 0, value.length);

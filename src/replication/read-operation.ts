@@ -12,6 +12,8 @@ export interface ReplicaAnswer {
   readonly counter: number;
   readonly stampNode: number;
   readonly value: Uint8Array | undefined;
+  /** Of the value; 0 when it never expires. */
+  readonly expiresAtMs: number;
 }
 
 /** A buffer that keeps its memory between operations unless one was large. */
@@ -66,6 +68,8 @@ export class ReadOperation {
   counter = 0;
   node = 0;
   kind: number = VersionKind.never;
+  /** Deadline of the newest version, Unix milliseconds; 0 when it never expires. */
+  expiresAtMs = 0;
   /** The version that the coordinator itself held when it asked. */
   localCounter = 0;
   localNode = 0;
@@ -93,12 +97,13 @@ export class ReadOperation {
     this.counter = 0;
     this.node = 0;
     this.kind = VersionKind.never;
+    this.expiresAtMs = 0;
     this.localCounter = 0;
     this.localNode = 0;
     this.answers = undefined;
   }
 
-  /** A replica's version. `kind` is value, tombstone or never; the newest one seen is kept. */
+  /** A replica's version, expired or not: the coordinator judges at the end. `kind` is value, tombstone or never; the newest one seen is kept. */
   vote(
     member: number,
     kind: number,
@@ -107,6 +112,7 @@ export class ReadOperation {
     bytes: Uint8Array,
     start: number,
     length: number,
+    expiresAtMs: number,
   ): void {
     const bit = 1 << member;
     this.answered |= bit;
@@ -115,6 +121,7 @@ export class ReadOperation {
       this.counter = counter;
       this.node = node;
       this.kind = kind;
+      this.expiresAtMs = expiresAtMs;
       this.holders = bit;
       this.value.set(bytes, start, length);
     } else if (order === 0) this.holders |= bit;
@@ -124,7 +131,13 @@ export class ReadOperation {
       counter,
       stampNode: node,
       value: kind === VersionKind.value ? bytes.slice(start, start + length) : undefined,
+      expiresAtMs,
     });
+  }
+
+  /** Whether the newest version is a value at the coordinator's wall clock `wallMs`. */
+  hasValue(wallMs: number): boolean {
+    return this.kind === VersionKind.value && (this.expiresAtMs === 0 || this.expiresAtMs > wallMs);
   }
 
   release(): void {

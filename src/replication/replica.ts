@@ -7,11 +7,20 @@ import {
   Opcode,
   ProtocolError,
   readCounter,
+  VERSION_EXPIRES,
   VERSION_HEADER_BYTES,
   VersionKind,
   writeStamp,
 } from '@memdb/protocol';
-import { RECORD_HEADER_BYTES, RecordKind } from '../model/record.js';
+import {
+  EXPIRY_BYTES,
+  expiryBytes,
+  isDeadline,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  readDeadline,
+  writeDeadline,
+} from '../model/record.js';
 import type { Store } from '../storage/store.js';
 import type { HeldReplies } from './held-replies.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -41,6 +50,7 @@ export class Replica {
     const { found } = store;
     let kind: number = VersionKind.never;
     let valueLength = 0;
+    let expiry = 0;
     if (has) {
       const asked = compareStamps(
         found.counter,
@@ -53,19 +63,23 @@ export class Replica {
       else {
         kind = VersionKind.value;
         valueLength = found.valueLength;
+        // Expired or not: the coordinator judges, and what it writes back is the whole version.
+        expiry = expiryBytes(found.expiresAtMs);
       }
     }
     const correlation = frameCorrelation(view, start);
-    const bodyBytes = VERSION_HEADER_BYTES + valueLength;
+    const bodyBytes = VERSION_HEADER_BYTES + expiry + valueLength;
     const durable = !has || found.durable;
     const at = durable
       ? this.#replies.begin(target, Opcode.readVersion, 0, correlation, bodyBytes)
       : this.#held.begin(store.lastLsn, target, Opcode.readVersion, 0, correlation, bodyBytes);
     const out = durable ? target.out : this.#held.out;
-    out.view.setUint32(at, kind, true);
+    out.view.setUint32(at, expiry === 0 ? kind : kind | (VERSION_EXPIRES << 8), true);
     writeStamp(out.view, at + 4, has ? found.counter : 0, has ? found.node : 0);
+    if (expiry !== 0) writeDeadline(out.view, at + VERSION_HEADER_BYTES, found.expiresAtMs);
+    const valueAt = at + VERSION_HEADER_BYTES + expiry;
     if (valueLength > 0)
-      copyBytes(out.bytes, out.view, at + VERSION_HEADER_BYTES, found.bytes, found.view, found.valueStart, valueLength);
+      copyBytes(out.bytes, out.view, valueAt, found.bytes, found.view, found.valueStart, valueLength);
   }
 
   /** repair: stores a version unless one at least as new is held; answered once that one is durable. */
@@ -77,6 +91,9 @@ export class Replica {
       throw new ProtocolError('bad-request', body, `repair of record kind ${kind}`);
     }
     const keyStart = body + VERSION_HEADER_BYTES;
+    const keyEnd = keyStart + keyLength;
+    const expiresAtMs = versionDeadline(view, body, keyEnd, end, kind === RecordKind.value);
+    const valueStart = keyEnd + expiryBytes(expiresAtMs);
     const correlation = frameCorrelation(view, start);
     const stored = this.store(
       kind,
@@ -86,8 +103,9 @@ export class Replica {
       view,
       keyStart,
       keyLength,
-      keyStart + keyLength,
-      end - keyStart - keyLength,
+      valueStart,
+      end - valueStart,
+      expiresAtMs,
     );
     if (!stored) {
       this.#replies.error(target, Opcode.repair, correlation, {
@@ -111,17 +129,33 @@ export class Replica {
     keyLength: number,
     valueStart: number,
     valueLength: number,
+    expiresAtMs: number,
   ): boolean {
     const store = this.#store;
     const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
     const has = store.lookup(hash, bytes, view, keyStart, keyLength);
     if (has && compareStamps(store.found.counter, store.found.node, counter, node) >= 0) return true;
     // Repair passes the memory limit, as a tombstone does: it only restores what was acknowledged.
-    const room = store.room(RECORD_HEADER_BYTES + keyLength + valueLength, RecordKind.tombstone);
+    const size = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength;
+    const room = store.room(size, RecordKind.tombstone);
     if (room !== 'ok') return false;
-    store.append(kind, counter, node, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
+    store.append(kind, counter, node, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength, expiresAtMs);
     return true;
   }
+}
+
+/**
+ * The deadline that a version frame carries at `at`, in front of its value; 0 when its options say that there is none.
+ * Throws `ProtocolError` when the options are unknown, or make no sense for what the version is.
+ */
+export function versionDeadline(view: DataView, body: number, at: number, end: number, isValue: boolean): number {
+  const options = view.getUint8(body + 1);
+  if (options === 0) return 0;
+  if (options !== VERSION_EXPIRES || !isValue) throw new ProtocolError('bad-request', body + 1, `options ${options}`);
+  if (end - at < EXPIRY_BYTES) throw new ProtocolError('bad-request', at, 'deadline is cut');
+  const expiresAtMs = readDeadline(view, at);
+  if (!isDeadline(expiresAtMs)) throw new ProtocolError('bad-request', at, `deadline ${expiresAtMs}`);
+  return expiresAtMs;
 }
 
 function checkedKeyLength(view: DataView, body: number, end: number, exact: boolean): number {

@@ -1,10 +1,12 @@
 import { Consistency, Opcode } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
+  expiryBytes,
   kindOf,
   lengthOf,
   RECORD_HEADER_BYTES,
   RecordKind,
+  recordExpiresAtMs,
   recordKeyLength,
   recordKindLength,
 } from '../model/record.js';
@@ -92,8 +94,8 @@ export class WriteCoordinator {
 
   /**
    * One set or delete of a key that this node owns. The key is `bytes[keyStart, +keyLength)`, the value
-   * `bytes[valueStart, +valueLength)`; `token` is the client's Lamport counter; `deadlineMs` monotonic. Answers through
-   * `target`, now or later. Hot: no allocation.
+   * `bytes[valueStart, +valueLength)`, its expiry `expiresAtMs` on the wall clock, 0 for none; `token` is the client's
+   * Lamport counter; `deadlineMs` monotonic. Answers through `target`, now or later. Hot: no allocation.
    */
   write(
     target: ReplyTarget,
@@ -110,6 +112,7 @@ export class WriteCoordinator {
     keyLength: number,
     valueStart: number,
     valueLength: number,
+    expiresAtMs: number,
   ): void {
     const { store, lamport, replies, self } = this.#options;
     const needed = neededOwners(set, level);
@@ -118,7 +121,7 @@ export class WriteCoordinator {
       return;
     }
     const kind = opcode === Opcode.delete ? RecordKind.tombstone : RecordKind.value;
-    const room = store.room(RECORD_HEADER_BYTES + keyLength + valueLength, kind);
+    const room = store.room(RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength, kind);
     if (room !== 'ok') {
       replies.error(target, opcode, correlation, NO_ROOM[room]);
       return;
@@ -133,7 +136,19 @@ export class WriteCoordinator {
       replies.error(target, opcode, correlation, LEASE_SHORT);
       return;
     }
-    const lsn = store.append(kind, counter, self, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
+    const lsn = store.append(
+      kind,
+      counter,
+      self,
+      hash,
+      bytes,
+      keyStart,
+      keyLength,
+      bytes,
+      valueStart,
+      valueLength,
+      expiresAtMs,
+    );
     this.#stream(set, lsn);
     if (needed === 1 && lsn <= store.durableLsn) {
       replies.stamp(target, opcode, 0, correlation, counter, self);
@@ -290,10 +305,22 @@ export class WriteCoordinator {
       return;
     }
     this.#restamps.value++;
-    const valueStart = keyStart + keyLength;
-    const valueLength = lengthOf(kindLength) - RECORD_HEADER_BYTES - keyLength;
-    const kind = kindOf(kindLength);
-    const lsn = store.append(kind, counter, self, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength);
+    // The deadline was fixed once; another stamp does not move it.
+    const expiresAtMs = recordExpiresAtMs(view, offset);
+    const valueAt = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs);
+    const lsn = store.append(
+      kindOf(kindLength),
+      counter,
+      self,
+      hash,
+      bytes,
+      keyStart,
+      keyLength,
+      bytes,
+      offset + valueAt,
+      lengthOf(kindLength) - valueAt,
+      expiresAtMs,
+    );
     this.#stream(set, lsn);
     const { appended } = store;
     queue.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, appended.segment, appended.offset);

@@ -213,6 +213,7 @@ export class ClientRequests {
         keyLength,
         valueStart,
         valueLength,
+        0,
       );
       return;
     }

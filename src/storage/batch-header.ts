@@ -16,7 +16,7 @@ export function reserveBatchHeader(view: DataView, offset: number, nextLsn: numb
   const high = Math.floor(nextLsn / TWO_32);
   const low = nextLsn - high * TWO_32;
   view.setUint32(offset, low, true);
-  writeRecordHeader(view, offset, RecordKind.batchHeader, BATCH_HEADER_BYTES, 0, 0, 0);
+  writeRecordHeader(view, offset, RecordKind.batchHeader, BATCH_HEADER_BYTES, 0, 0, 0, 0);
   view.setUint32(offset + LSN_AT, low, true);
   view.setUint32(offset + LSN_AT + 4, high, true);
 }

@@ -1,13 +1,13 @@
 import { keyHash } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
+  hasKnownFlags,
   kindOf,
   lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
   RecordKind,
   recordCounter,
-  recordFlags,
   recordKeyLength,
   recordKindLength,
   recordLsnLow,
@@ -54,8 +54,7 @@ export class ChainReader {
       if (view.getInt32(offset + 4, true) !== checksum) break;
       const kind = kindOf(kindLength);
       const keyLength = recordKeyLength(view, offset);
-      if (RECORD_HEADER_BYTES + keyLength > length || recordFlags(view, offset) !== 0)
-        this.#unsupported(segment, offset);
+      if (RECORD_HEADER_BYTES + keyLength > length || !hasKnownFlags(view, offset)) this.#unsupported(segment, offset);
       if (kind === RecordKind.value || kind === RecordKind.tombstone) {
         const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
         const counter = recordCounter(view, offset);

@@ -9,6 +9,8 @@ export class FoundRecord {
   keyLength = 0;
   valueStart = 0;
   valueLength = 0;
+  /** Wall clock, Unix milliseconds, from which on the value counts as absent; 0: it never expires. */
+  expiresAtMs = 0;
   /** The version's stamp. */
   counter = 0;
   node = 0;

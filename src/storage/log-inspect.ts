@@ -1,11 +1,14 @@
 import { contentHash } from '../model/content-hash.js';
 import {
+  expiryBytes,
+  hasKnownFlags,
   kindOf,
   lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
   RecordKind,
   recordCounter,
+  recordExpiresAtMs,
   recordKeyLength,
   recordKindLength,
   recordLsnLow,
@@ -54,6 +57,8 @@ export interface DescribedRecord {
   readonly node: number;
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** Unix milliseconds from which on the value counts as absent; undefined when it never does. */
+  readonly expiresAtMs?: number;
   /** Of a batch header: everything before this point was durable when the batch was written. */
   readonly proven?: { readonly segment: number; readonly offset: number };
 }
@@ -134,10 +139,10 @@ function describe(
   if (length < RECORD_HEADER_BYTES || size > bytes.length - offset || lsnLow !== lsn >>> 0) return undefined;
   const checksum = contentHash(view, offset + 8, offset + size) + recordSalt(header.generation, offset, lsnLow);
   const kind = KIND_NAMES[kindOf(kindLength)];
-  const valueStart = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);
-  if (view.getInt32(offset + 4, true) !== (checksum | 0) || kind === undefined || valueStart > offset + length) {
-    return undefined;
-  }
+  const keyEnd = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);
+  const sound = view.getInt32(offset + 4, true) === (checksum | 0) && keyEnd <= offset + length;
+  if (!sound || kind === undefined || !hasKnownFlags(view, offset)) return undefined;
+  const expiresAtMs = recordExpiresAtMs(view, offset);
   const described = {
     offset,
     bytes: size,
@@ -145,8 +150,9 @@ function describe(
     lsn,
     counter: recordCounter(view, offset),
     node: recordNode(view, offset),
-    key: bytes.subarray(offset + RECORD_HEADER_BYTES, valueStart),
-    value: bytes.subarray(valueStart, offset + length),
+    key: bytes.subarray(offset + RECORD_HEADER_BYTES, keyEnd),
+    value: bytes.subarray(keyEnd + expiryBytes(expiresAtMs), offset + length),
+    ...(expiresAtMs !== 0 && { expiresAtMs }),
   };
   if (kindOf(kindLength) !== RecordKind.batchHeader || length !== BATCH_HEADER_BYTES) return described;
   return {

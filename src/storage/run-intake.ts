@@ -1,13 +1,13 @@
 import { copyBytes, keyHash } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
+  hasKnownFlags,
   kindOf,
   lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
   RecordKind,
   recordCounter,
-  recordFlags,
   recordKeyLength,
   recordKindLength,
   recordLsnLow,
@@ -65,7 +65,7 @@ export class RunIntake {
       const checksum = (contentHash(view, at + 8, at + size) + recordSalt(generation, at + salted, lsnLow)) | 0;
       if (view.getInt32(at + 4, true) !== checksum) throw badRun(at - start, 'a checksum does not match');
       if (isData(kind)) {
-        if (keyLength === 0 || recordFlags(view, at) !== 0) throw badRun(at - start, 'a record is not understood');
+        if (keyLength === 0 || !hasKnownFlags(view, at)) throw badRun(at - start, 'a record is not understood');
         bytes += size;
         if (size > largest) largest = size;
       } else if (kind !== RecordKind.meta) {

@@ -1,17 +1,21 @@
 import { copyBytes } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
+  expiryBytes,
   kindOf,
   lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
+  RecordFlag,
   RecordKind,
   recordBytes,
   recordCounter,
+  recordExpiresAtMs,
   recordKindLength,
   recordLsnLow,
   recordNode,
   recordSalt,
+  writeDeadline,
   writeRecordHeader,
 } from '../model/record.js';
 import { ActiveLog, type LogFiles } from './active-log.js';
@@ -52,7 +56,7 @@ const NO_BYTES = new Uint8Array(0);
  *
  * ```ts
  * if (store.room(recordBytes(3, 5), RecordKind.value) === 'ok') {
- *   const lsn = store.append(RecordKind.value, counter, node, hash, key, 0, 3, value, 0, 5);
+ *   const lsn = store.append(RecordKind.value, counter, node, hash, key, 0, 3, value, 0, 5, 0);
  *   store.commit();             // onDurable(n) with n >= lsn follows
  * }
  * ```
@@ -164,8 +168,11 @@ export class Store {
     found.kind = kindOf(kindLength);
     found.keyStart = offset + RECORD_HEADER_BYTES;
     found.keyLength = keyLength;
-    found.valueStart = offset + RECORD_HEADER_BYTES + keyLength;
-    found.valueLength = lengthOf(kindLength) - RECORD_HEADER_BYTES - keyLength;
+    const expiresAtMs = recordExpiresAtMs(own, offset);
+    const valueAt = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs);
+    found.valueStart = offset + valueAt;
+    found.valueLength = lengthOf(kindLength) - valueAt;
+    found.expiresAtMs = expiresAtMs;
     found.counter = recordCounter(own, offset);
     found.node = recordNode(own, offset);
     found.lsn = segment.lsnOf(recordLsnLow(own, offset));
@@ -173,7 +180,7 @@ export class Store {
     return true;
   }
 
-  /** Whether a record of `bytes` (header, key and value) can be appended now. Tombstones pass the memory bound. Hot. */
+  /** Whether a record of `bytes` (header, key, deadline and value) can be appended now. Tombstones pass the memory bound. Hot. */
   room(bytes: number, kind: number): Room {
     const size = paddedRecordBytes(bytes);
     const max = this.#options.memoryBytesMax;
@@ -191,8 +198,9 @@ export class Store {
   }
 
   /**
-   * Appends one record with the stamp (`counter`, `node`); key and value are copied. The index follows when the stamp is
-   * the newest of the key. Returns the record's LSN; `appended` says where it lies. `room` was asked before: throws
+   * Appends one record with the stamp (`counter`, `node`); key and value are copied. A value with `expiresAtMs` (wall
+   * clock, Unix milliseconds) carries it as its deadline; 0: it never expires. The index follows when the stamp is the
+   * newest of the key. Returns the record's LSN; `appended` says where it lies. `room` was asked before: throws
    * `StorageError` `full` where it would have refused. Hot.
    */
   append(
@@ -206,6 +214,7 @@ export class Store {
     valueBytes: Uint8Array,
     valueStart: number,
     valueLength: number,
+    expiresAtMs: number,
   ): number {
     if (bytes !== this.#keyBytes) {
       this.#keyBytes = bytes;
@@ -216,7 +225,8 @@ export class Store {
       this.#valueView = viewOf(valueBytes);
     }
     const log = this.#log;
-    const size = recordBytes(keyLength, valueLength);
+    const expiry = expiryBytes(expiresAtMs);
+    const size = recordBytes(keyLength, expiry + valueLength);
     const offset = log.place(size);
     const segment = log.active;
     const { bytes: own, view } = segment;
@@ -224,10 +234,13 @@ export class Store {
     // The padding; the rest of this word is overwritten.
     view.setUint32(offset + size - 4, 0, true);
     view.setUint32(offset, lsnLow, true);
-    writeRecordHeader(view, offset, kind, RECORD_HEADER_BYTES + keyLength + valueLength, keyLength, counter, node);
+    const length = RECORD_HEADER_BYTES + keyLength + expiry + valueLength;
+    const flags = expiry === 0 ? 0 : RecordFlag.expires;
+    writeRecordHeader(view, offset, kind, length, keyLength, counter, node, flags);
     const keyAt = offset + RECORD_HEADER_BYTES;
     copyBytes(own, view, keyAt, bytes, this.#keyView, keyStart, keyLength);
-    copyBytes(own, view, keyAt + keyLength, valueBytes, this.#valueView, valueStart, valueLength);
+    if (expiry !== 0) writeDeadline(view, keyAt + keyLength, expiresAtMs);
+    copyBytes(own, view, keyAt + keyLength + expiry, valueBytes, this.#valueView, valueStart, valueLength);
     const checksum = contentHash(view, offset + 8, offset + size) + recordSalt(segment.generation, offset, lsnLow);
     view.setInt32(offset + 4, checksum | 0, true);
     const lsn = log.advance(size);
@@ -275,7 +288,7 @@ export class Store {
    */
   putMeta(name: string, value: Uint8Array): number {
     const key = UTF_8.encode(name);
-    return this.append(RecordKind.meta, 0, 0, 0, key, 0, key.length, value, 0, value.length);
+    return this.append(RecordKind.meta, 0, 0, 0, key, 0, key.length, value, 0, value.length, 0);
   }
 
   /** A copy of the value kept last under this name, durable or not. */

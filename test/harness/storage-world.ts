@@ -1,5 +1,5 @@
 import { keyHash } from '@memdb/protocol';
-import { RecordKind, recordBytes } from '../../src/model/record.js';
+import { expiryBytes, RecordKind, recordBytes } from '../../src/model/record.js';
 import type { Disk } from '../../src/ports/disk.js';
 import { Store, type StoreOptions } from '../../src/storage/store.js';
 import type { SimDiskImage } from './sim-disk-image.js';
@@ -109,12 +109,12 @@ export class StorageWorld {
     if (!ok) throw new Error('the log did not become durable');
   }
 
-  set(key: string, value: string | Uint8Array, counter: number, node: number = 1): number {
-    return this.#append(RecordKind.value, key, bytesOf(value), counter, node);
+  set(key: string, value: string | Uint8Array, counter: number, node: number = 1, expiresAtMs: number = 0): number {
+    return this.#append(RecordKind.value, key, bytesOf(value), counter, node, expiresAtMs);
   }
 
   delete(key: string, counter: number, node: number = 1): number {
-    return this.#append(RecordKind.tombstone, key, new Uint8Array(0), counter, node);
+    return this.#append(RecordKind.tombstone, key, new Uint8Array(0), counter, node, 0);
   }
 
   /** The value of a key; undefined when it was deleted or never written. */
@@ -140,10 +140,12 @@ export class StorageWorld {
     return this.hash?.(key) ?? keyHash(bytes, viewOf(bytes), 0, bytes.length, this.store.placement.hashSeed);
   }
 
-  #append(kind: number, key: string, value: Uint8Array, counter: number, node: number): number {
+  #append(kind: number, key: string, value: Uint8Array, counter: number, node: number, expiresAtMs: number): number {
     const bytes = bytesOf(key);
-    this.untilRoom(recordBytes(bytes.length, value.length), kind);
-    return this.store.append(kind, counter, node, this.hashOf(key), bytes, 0, bytes.length, value, 0, value.length);
+    const { length } = value;
+    this.untilRoom(recordBytes(bytes.length, length + expiryBytes(expiresAtMs)), kind);
+    const hash = this.hashOf(key);
+    return this.store.append(kind, counter, node, hash, bytes, 0, bytes.length, value, 0, length, expiresAtMs);
   }
 }
 

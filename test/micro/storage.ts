@@ -60,7 +60,7 @@ function put(store: Store, key: number, counter: number): void {
   const start = key * KEY_BYTES;
   const hash = keyHash(keys, keyView, start, KEY_BYTES, SEED);
   if (store.room(recordBytes(KEY_BYTES, VALUE_BYTES), RecordKind.value) !== 'ok') throw new Error('no room');
-  store.append(RecordKind.value, counter, 1, hash, keys, start, KEY_BYTES, value, 0, VALUE_BYTES);
+  store.append(RecordKind.value, counter, 1, hash, keys, start, KEY_BYTES, value, 0, VALUE_BYTES, 0);
 }
 
 /** What has gone by since `begin`: on a busy machine the processor time holds when the other does not. */

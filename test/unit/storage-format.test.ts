@@ -30,12 +30,22 @@ test('the worked example of docs/log-format.md is what the code writes', (t) => 
   world.delete('user:1', 2 ** 32 + 8, 2);
   world.settle();
   world.close();
-  const [segment, manifest] = hexBlocks();
+  const [segment, , manifest] = hexBlocks();
   const written = world.image.file('log/0000000000000001.seg')?.content() ?? new Uint8Array(0);
   t.true(segment.length > 290);
   t.deepEqual(written.slice(0, segment.length), segment);
   t.true(written.slice(segment.length).every((byte) => byte === 0));
   t.deepEqual(world.image.file('log/MANIFEST')?.content(), manifest);
+});
+
+test('the worked example of a value that expires is what the code writes', (t) => {
+  const world = new StorageWorld(1);
+  world.untilRoom();
+  world.set('k', 'v', 9, 1, Date.UTC(2030, 0, 1));
+  const [, record] = hexBlocks();
+  const { segment, offset } = world.store.appended;
+  t.is(offset, 0x68);
+  t.deepEqual(segment.bytes.slice(offset, offset + record.length), record);
 });
 
 test('a manifest is read as it was written, and refused when anything in it changed', (t) => {

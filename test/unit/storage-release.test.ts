@@ -33,7 +33,7 @@ function put(store: Store, key: number, counter: number): void {
   const keyLength = record.length - 400;
   const view = new DataView(record.buffer, record.byteOffset, record.length);
   const hash = keyHash(record, view, 0, keyLength, 1);
-  store.append(RecordKind.value, counter, 1, hash, record, 0, keyLength, record, keyLength, 400);
+  store.append(RecordKind.value, counter, 1, hash, record, 0, keyLength, record, keyLength, 400, 0);
 }
 
 function lastByteOf(store: Store, key: number): number {
