@@ -21,6 +21,7 @@ import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
 import { Replies, type ReplyError } from './replication/replies.js';
 import { ClientRequests } from './server/client-requests.js';
+import { Lookahead } from './server/lookahead.js';
 import { PeerRequests } from './server/peer-requests.js';
 import { Server } from './server/server.js';
 import { Store } from './storage/store.js';
@@ -289,6 +290,7 @@ export class Node {
       handshake: () => this.#serverHandshake(),
       limits: () => this.#config.limits,
       clientRequests,
+      lookahead: new Lookahead(() => this.#replication),
       // Made by the time of the first connection: `listen` calls back in a later turn.
       peerRequests: () => peerRequests,
       onPeer: (peer) => {

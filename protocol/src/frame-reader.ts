@@ -24,6 +24,11 @@ export interface FrameReaderOptions {
    * beyond `skipFrameBytesMax`, such a frame is refused by a ProtocolError.
    */
   readonly onFrameTooLarge?: ((view: DataView, start: number, frameBytes: number) => void) | undefined;
+  /**
+   * Called before frames are handed out, with everything that has arrived from the next one on: several requests may be
+   * prepared together. Returns the offset up to which it looked, at least `start`; called again beyond that.
+   */
+  readonly onAhead?: ((bytes: Uint8Array, view: DataView, start: number, end: number) => number) | undefined;
   /** Longest frame that is skipped, the length field included. Default: none is. */
   readonly skipFrameBytesMax?: number | undefined;
 }
@@ -37,6 +42,7 @@ export interface FrameReaderOptions {
 export class FrameReader {
   readonly #onFrame: FrameReaderOptions['onFrame'];
   readonly #onFrameTooLarge: FrameReaderOptions['onFrameTooLarge'];
+  readonly #onAhead: FrameReaderOptions['onAhead'];
   readonly #skipFrameBytesMax: number;
   #maxFrameBytes: number;
   #stopped = false;
@@ -50,6 +56,7 @@ export class FrameReader {
   constructor(options: FrameReaderOptions) {
     this.#onFrame = options.onFrame;
     this.#onFrameTooLarge = options.onFrameTooLarge;
+    this.#onAhead = options.onAhead;
     this.#skipFrameBytesMax = options.skipFrameBytesMax ?? 0;
     this.#maxFrameBytes = options.maxFrameBytes;
   }
@@ -85,7 +92,9 @@ export class FrameReader {
     let at = start;
     if (this.#skipBytes > 0) at = this.#skip(at, end);
     if (this.#partialBytes > 0) at = this.#resume(bytes, at, end);
+    let ahead = this.#onAhead === undefined ? end : at;
     while (end - at >= FRAME_HEADER_BYTES && !this.#stopped) {
+      if (at >= ahead && this.#onAhead !== undefined) ahead = this.#onAhead(bytes, view, at, end);
       const length = view.getUint32(at, true) + 4;
       if (!this.#isSound(view, at, length)) {
         if (this.#refuse(view, at, FRAME_HEADER_BYTES)) {

@@ -2,7 +2,7 @@ import type { WireTopology } from '@memdb/protocol';
 import { Flag, frameCorrelation, frameFlags, frameOpcode, keyHash, Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
-import { SWEEP_INTERVAL_MS } from '../model/limits.js';
+import { SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
@@ -80,6 +80,16 @@ export class Replication {
   /** Requests of clients that are not answered yet. */
   get pending(): number {
     return this.writes.pending + this.reads.pending + this.forwarder.pending;
+  }
+
+  /** Whether lookups miss the processor's cache; below this many keys it holds what they read. */
+  get worthWarming(): boolean {
+    return this.#options.store.keyCount >= WARM_KEYS_MIN;
+  }
+
+  /** Several keys are looked up next: see `Store.warm`. Hot. */
+  warm(hashes: Float64Array, count: number, values: boolean): void {
+    this.#options.store.warm(hashes, count, values);
   }
 
   /** The lowest LSN that is still read from the log. */

@@ -6,6 +6,7 @@ import type { Timer, Timers } from '../ports/timers.js';
 import type { Address, Connection, Listener, Transport } from '../ports/transport.js';
 import type { Turn } from '../ports/turn.js';
 import type { ClientRequests, RequestLimits } from './client-requests.js';
+import type { Lookahead } from './lookahead.js';
 import { OutgoingPool } from './outgoing-pool.js';
 import type { PeerRequests } from './peer-requests.js';
 import { Session } from './session.js';
@@ -18,6 +19,7 @@ export interface ServerOptions {
   readonly handshake: () => ServerHandshakeOptions;
   readonly limits: () => RequestLimits & { readonly connectionsMax: number };
   readonly clientRequests: ClientRequests;
+  readonly lookahead: Lookahead;
   readonly peerRequests: () => PeerRequests;
   /** A peer node proved its key on an incoming connection. */
   readonly onPeer: (peer: ServerHandshakeResult) => void;
@@ -73,7 +75,7 @@ export class Server {
   }
 
   #accept(connection: Connection): Session {
-    const { turn, telemetry, handshake, clientRequests, peerRequests, onPeer } = this.#options;
+    const { turn, telemetry, handshake, clientRequests, peerRequests, onPeer, lookahead } = this.#options;
     const session = new Session(this.#nextId++, connection, {
       turn,
       telemetry,
@@ -85,6 +87,8 @@ export class Server {
         if (session.role === Role.node) peerRequests().onRequest(session, bytes, view, start, end);
         else clientRequests.onRequest(session, bytes, view, start, end);
       },
+      onAhead: (session, bytes, view, start, end) =>
+        session.role === Role.node ? end : lookahead.look(bytes, view, start, end),
       onTooLarge: (session, view, start, frameBytes) => clientRequests.onTooLarge(session, view, start, frameBytes),
       onOpen: (_session, peer) => {
         if (peer.role === Role.node) onPeer(peer);

@@ -39,6 +39,8 @@ export interface SessionContext {
   readonly maxFrameBytes: (role: number) => number;
   /** A request of an authenticated peer. Throws `ProtocolError` when it is malformed. */
   readonly onRequest: (session: Session, bytes: Uint8Array, view: DataView, start: number, end: number) => void;
+  /** Requests that have arrived and are handed over next; returns up to where it looked (see `FrameReader`). */
+  readonly onAhead: (session: Session, bytes: Uint8Array, view: DataView, start: number, end: number) => number;
   /** A request too long to be read; its header stands at `start`. */
   readonly onTooLarge: (session: Session, view: DataView, start: number, frameBytes: number) => void;
   readonly onOpen: (session: Session, peer: ServerHandshakeResult) => void;
@@ -74,6 +76,8 @@ export class Session implements ConnectionHandler, ReplyTarget {
     this.#reader = new FrameReader({
       maxFrameBytes: context.handshakeFrameBytes,
       onFrame: (bytes, view, start, end) => this.#onFrame(bytes, view, start, end),
+      onAhead: (bytes, view, start, end) =>
+        this.#state.kind === 'open' ? context.onAhead(this, bytes, view, start, end) : end,
       onFrameTooLarge: (view, start, frameBytes) => this.#onFrameTooLarge(view, start, frameBytes),
       skipFrameBytesMax: SKIPPED_FRAME_BYTES_MAX,
     });

@@ -17,8 +17,12 @@ import {
 import type { ActiveLog } from './active-log.js';
 import { BATCH_HEADER_BYTES } from './batch-header.js';
 import { type Catalog, Verdict } from './catalog.js';
+import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
 import { StorageError } from './storage-error.js';
+
+/** Records whose keys are looked up together, see `KeyIndex.warm`. */
+const WARM_RECORDS_MAX = 64;
 
 /** Called for each refused record of a run: its LSN at the sender (low 32 bits) and the stamp that supersedes it. */
 export type OnRefused = (senderLsnLow: number, counter: number, node: number) => void;
@@ -31,6 +35,7 @@ export type OnRefused = (senderLsnLow: number, counter: number, node: number) =>
 export class RunIntake {
   readonly #catalog: Catalog;
   readonly #log: ActiveLog;
+  readonly #hashes: Float64Array = new Float64Array(WARM_RECORDS_MAX);
   /** The largest record of the run that was verified last. */
   largest = 0;
 
@@ -123,6 +128,21 @@ export class RunIntake {
     return verdict !== Verdict.newest;
   }
 
+  /** Hashes the keys of the next records in `[at, stop)`, has the index warmed for them, and returns how many. */
+  #warm(segment: Segment, at: number, stop: number): number {
+    const { bytes, view } = segment;
+    const { hashSeed, index } = this.#catalog;
+    let count = 0;
+    let offset = at;
+    while (offset < stop && count < WARM_RECORDS_MAX) {
+      const start = offset + RECORD_HEADER_BYTES;
+      this.#hashes[count++] = keyHash(bytes, view, start, recordKeyLength(view, offset), hashSeed);
+      offset += paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
+    }
+    index.warm(this.#hashes, count, false);
+    return count;
+  }
+
   /** Copies records that lie side by side, then walks over the copies. */
   #copyGroup(
     bytes: Uint8Array,
@@ -144,7 +164,13 @@ export class RunIntake {
     // From an offset here to the sender's.
     const senderAhead = start + salted - first;
     let at = first;
+    let hashed = 0;
+    let warmed = 0;
     while (at < stop) {
+      if (warmed === hashed) {
+        hashed = this.#warm(segment, at, stop);
+        warmed = 0;
+      }
       const kindLength = recordKindLength(own, at);
       const size = paddedRecordBytes(lengthOf(kindLength));
       const senderLsnLow = recordLsnLow(own, at);
@@ -154,7 +180,7 @@ export class RunIntake {
       own.setInt32(at + 4, (own.getInt32(at + 4, true) + change) | 0, true);
       log.advance(size);
       const keyLength = recordKeyLength(own, at);
-      const hash = keyHash(segment.bytes, own, at + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
+      const hash = this.#hashes[warmed++];
       const counter = recordCounter(own, at);
       const verdict = catalog.admit(
         segment,

@@ -180,6 +180,19 @@ export class Store {
     return true;
   }
 
+  /**
+   * Keys with these hashes are looked up next (`values`: and their values read): brings what that takes into the
+   * processor's cache, all of them at once. Changes nothing. Hot.
+   */
+  warm(hashes: Float64Array, count: number, values: boolean): void {
+    this.#catalog.index.warm(hashes, count, values);
+  }
+
+  /** Keys that have a value. */
+  get keyCount(): number {
+    return this.#catalog.keys;
+  }
+
   /** Whether a record of `bytes` (header, key, deadline and value) can be appended now. Tombstones pass the memory bound. Hot. */
   room(bytes: number, kind: number): Room {
     const size = paddedRecordBytes(bytes);

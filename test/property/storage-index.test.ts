@@ -112,3 +112,15 @@ function slowHash(view: DataView): number {
   hash = word((hash ^ (hash >> 13n)) * p3);
   return Number(hash ^ (hash >> 16n));
 }
+
+test('warming keys, known and unknown, changes nothing', (t) => {
+  const world = new StorageWorld(1);
+  const hashes = new Float64Array(64);
+  for (let round = 0; round < 30; round++) {
+    for (let at = 0; at < hashes.length; at++) hashes[at] = Math.floor(((round * 64 + at) * 2 ** 32) / 1920);
+    hashes[0] = world.hashOf(`key-${round}`);
+    world.set(`key-${round}`, `value ${round}`, round + 1);
+    world.store.warm(hashes, hashes.length, round % 2 === 0);
+  }
+  for (let round = 0; round < 30; round++) t.is(world.get(`key-${round}`), `value ${round}`);
+});

@@ -220,3 +220,42 @@ test('a frame beyond what is skipped is refused', (t) => {
   const error = t.throws(() => push(reader, ping(new Uint8Array(300)), 0), { instanceOf: ProtocolError });
   t.is(error?.code, 'frame-too-large');
 });
+
+test('whoever looks ahead sees what has arrived before its frames are handed out, and is asked again behind that', (t) => {
+  const stream = [ping('one', 1), ping('two', 2), ping('three', 3)];
+  const seen: string[] = [];
+  const reader = new FrameReader({
+    maxFrameBytes: MAX,
+    onFrame: (_bytes, _view, start) => seen.push(`frame ${start}`),
+    onAhead: (_bytes, _view, start, end) => {
+      seen.push(`ahead ${start}-${end}`);
+      return start === 0 ? start + stream[0].length + stream[1].length : end;
+    },
+  });
+  push(reader, joined(...stream), 0);
+  const [first, second, third] = stream.map((frame) => frame.length);
+  const end = first + second + third;
+  t.deepEqual(seen, [
+    `ahead 0-${end}`,
+    'frame 0',
+    `frame ${first}`,
+    `ahead ${first + second}-${end}`,
+    `frame ${first + second}`,
+  ]);
+});
+
+test('a look ahead begins with a frame that was kept from the chunk before', (t) => {
+  const frame = ping('kept', 1);
+  const seen: number[] = [];
+  const reader = new FrameReader({
+    maxFrameBytes: MAX,
+    onFrame: () => {},
+    onAhead: (_bytes, _view, start, end) => {
+      seen.push(end - start);
+      return end;
+    },
+  });
+  push(reader, frame.subarray(0, FRAME_HEADER_BYTES + 1), 0);
+  push(reader, frame.subarray(FRAME_HEADER_BYTES + 1), MAX);
+  t.is(seen.at(-1), frame.length);
+});
