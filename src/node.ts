@@ -16,6 +16,7 @@ import type { Telemetry } from './ports/telemetry.js';
 import type { Timer, Timers } from './ports/timers.js';
 import type { Address, Transport } from './ports/transport.js';
 import { Turn } from './ports/turn.js';
+import { AuditReplica } from './replication/audit/audit-replica.js';
 import { HeldReplies } from './replication/held-replies.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
@@ -312,6 +313,7 @@ export class Node {
       epoch: () => this.#topology?.epoch ?? 0,
       membership: () => this.#membership,
       replica: () => this.#replica,
+      audit: new AuditReplica(store, replies),
     });
     registerGauges(this, telemetry);
     this.#server.listen(listenOn, (error, bound) => {
@@ -488,7 +490,7 @@ export class Node {
       keyId: key.id,
       secret: key.secret,
       clusterId: this.#clusterId(),
-      features: Feature.batch,
+      features: Feature.batch | Feature.audit,
       advertisedAddress: formatAddress(this.#address),
       random: (bytes) => this.#options.random.fill(bytes),
       ...this.#identityBytes(),
@@ -500,7 +502,7 @@ export class Node {
       keys: (role, keyId) => this.#options.keys.secret(roleName(role), keyId),
       clusterId: this.#clusterId(),
       nodeNumber: this.#number,
-      features: Feature.batch,
+      features: Feature.batch | Feature.audit,
       random: (bytes) => this.#options.random.fill(bytes),
       ...this.#identityBytes(),
     };

@@ -1,3 +1,4 @@
+export * from './audit-messages.js';
 export * from './batch-reply.js';
 export * from './batch-request.js';
 export { BodyReader } from './body-reader.js';

@@ -50,6 +50,14 @@ export const TOPOLOGY_BYTES_MAX: number =
   NODES_MAX * (TOPOLOGY_NODE_FIXED_BYTES + 2 * ADDRESS_BYTES_MAX + 2 * NAME_BYTES_MAX) +
   PARTITIONS_MAX * REPLICAS_MAX * 2;
 
+/** Partitions in one auditRoots: 4 + 256 × 32 bytes = 8 KiB, a cluster of the default size in one frame. */
+export const AUDIT_PARTITIONS_MAX = 256;
+/**
+ * Versions in one auditList or auditFetch: 16,384 × 16 bytes = 256 KiB. A bucket is a 64th of a partition, so 256
+ * partitions are listed completely up to 268 million keys on a node.
+ */
+export const AUDIT_LIST_MAX = 16_384;
+
 /** consistency 1 + options 1 + key length 2, before the key. */
 export const KEY_REQUEST_FIXED_BYTES = 4;
 

@@ -20,6 +20,10 @@ export const Opcode = {
   repair: 0x25,
   pledge: 0x26,
   announceEpoch: 0x27,
+  auditRoots: 0x28,
+  auditTable: 0x29,
+  auditList: 0x2a,
+  auditFetch: 0x2b,
 
   hello: 0x70,
   welcome: 0x71,
@@ -52,9 +56,11 @@ export type Consistency = (typeof Consistency)[keyof typeof Consistency];
 export const Feature = {
   /** getMany and setMany. */
   batch: 1,
+  /** auditRoots, auditTable, auditList and auditFetch. */
+  audit: 8,
 } as const;
 /** All bits this version knows. */
-export const FEATURES_KNOWN: number = Feature.batch;
+export const FEATURES_KNOWN: number = Feature.batch | Feature.audit;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

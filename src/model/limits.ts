@@ -48,3 +48,39 @@ export const SWEEP_INTERVAL_MS = 20;
 
 /** A quorum read that waits longer than this asks the remaining owners too. */
 export const READ_HEDGE_MS = 60;
+
+/** Answers to comparisons that wait for the log, for all peers: 64 × a list of 256 KiB = 16 MiB. */
+export const AUDIT_ANSWERS_HELD_MAX = 64;
+
+/** How often a comparison may be begun or gone on with, in milliseconds. */
+export const AUDIT_TICK_MS = 100;
+
+/** A cycle over all partitions takes at least this long: purging and the finding of bit rot wait for it. */
+export const AUDIT_CYCLE_MS = 2000;
+
+/**
+ * Wait before a partition that differed is looked at again: writes on their way explain most differences, and they
+ * arrive within milliseconds.
+ */
+export const AUDIT_RECHECK_MS = 250;
+
+/** Partitions of one peer that are compared bucket by bucket at once. Others wait for the next cycle. */
+export const AUDIT_FOCUS_MAX = 16;
+
+/** Buckets listed for one partition before its table is compared again. */
+export const AUDIT_BUCKETS_LISTED_MAX = 8;
+
+/** Looks at a partition whose differing buckets are other ones each time (busy keys) before they are listed anyway. */
+export const AUDIT_LOOKS_UNSTABLE = 4;
+
+/** Looks at one partition in a row, each with a repair: 16 × 8 buckets list all 64 twice over. */
+export const AUDIT_LOOKS_MAX = 20;
+
+/** Tables asked of one peer in one tick: one may cost a walk over the partition, 120 µs at a million keys. */
+export const AUDIT_TABLES_PER_TICK = 4;
+
+/** Versions asked for in one auditFetch: answers are cut at 256 KiB, so that 2,000 records of 128 bytes fit into one. */
+export const AUDIT_FETCH_MAX = 2048;
+
+/** An answer that does not come within this time is given up. */
+export const AUDIT_ANSWER_MS = 5000;

@@ -17,6 +17,7 @@ import {
   writeStreamAckHeader,
 } from '@memdb/protocol';
 import { STREAM_REFUSALS_MAX } from '../model/limits.js';
+import { StorageError } from '../storage/storage-error.js';
 import type { Store } from '../storage/store.js';
 import type { Replies, ReplyTarget } from './replies.js';
 
@@ -57,16 +58,7 @@ export class InboundStream {
       return;
     }
     this.#lastLsn = runLastLsn(view, body);
-    const stored = this.#store.ingestRun(
-      bytes,
-      view,
-      body + STREAM_RUN_HEADER_BYTES,
-      end,
-      runSegmentGeneration(view, body),
-      runSegmentOffset(view, body),
-      (runOptions(view, body) & RUN_CATCH_UP) !== 0,
-      this.#onRefused,
-    );
+    const stored = this.#ingest(bytes, view, body, end);
     if (!stored || this.#refusals.length > STREAM_REFUSALS_MAX) {
       this.#refuse(streamId, 'overloaded', 'no room in the log of this node');
       return;
@@ -74,6 +66,28 @@ export class InboundStream {
     this.#ownLsns.push(this.#store.lastLsn);
     this.#senderLsns.push(this.#lastLsn);
     if (this.#store.lastLsn <= this.#store.durableLsn) this.onDurable(this.#store.durableLsn);
+  }
+
+  /** False when there is no room. */
+  #ingest(bytes: Uint8Array, view: DataView, body: number, end: number): boolean {
+    try {
+      return this.#store.ingestRun(
+        bytes,
+        view,
+        body + STREAM_RUN_HEADER_BYTES,
+        end,
+        runSegmentGeneration(view, body),
+        runSegmentOffset(view, body),
+        (runOptions(view, body) & RUN_CATCH_UP) !== 0,
+        this.#onRefused,
+      );
+    } catch (error) {
+      // Damaged on the way, or in the sender's memory: this connection ends, nothing of the run was stored.
+      if (error instanceof StorageError && error.code === 'bad-run') {
+        throw new ProtocolError('bad-request', body, error.message);
+      }
+      throw error;
+    }
   }
 
   /** The log of this node is durable up to `lsn`. */

@@ -10,6 +10,7 @@ import type { Turn } from '../ports/turn.js';
 import type { LogCursor } from '../storage/log-cursor.js';
 import type { Store } from '../storage/store.js';
 import { ReplicaSets } from '../topology/replica-sets.js';
+import { Audit, isAuditOpcode } from './audit/audit.js';
 import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
 import { Forwarder } from './forwarder.js';
 import type { HeldReplies } from './held-replies.js';
@@ -42,6 +43,7 @@ export class Replication {
   readonly writes: WriteCoordinator;
   readonly reads: ReadCoordinator;
   readonly forwarder: Forwarder;
+  readonly audit: Audit;
   /** By member number. */
   readonly streams: (PeerStream | undefined)[] = [];
   readonly #options: ReplicationOptions;
@@ -73,6 +75,7 @@ export class Replication {
     });
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
     this.forwarder = new Forwarder(options);
+    this.audit = new Audit({ ...options, sets: this.sets });
     this.#sweep();
     this.#saveCursors();
   }
@@ -101,15 +104,18 @@ export class Replication {
     const { timers } = this.#options;
     if (this.#sweepTimer !== undefined) timers.stop(this.#sweepTimer);
     if (this.#cursorTimer !== undefined) timers.stop(this.#cursorTimer);
+    this.audit.stop();
     for (const stream of this.streams) stream?.close();
   }
 
   onUp(link: PeerLink): void {
     this.streams[link.number]?.open(link);
+    this.audit.onUp(link);
   }
 
   onDown(link: PeerLink): void {
     this.streams[link.number]?.close();
+    this.audit.onDown(link);
   }
 
   /** A member became reachable or suspect. */
@@ -152,7 +158,9 @@ export class Replication {
         this.forwarder.onReply(bytes, view, start, end);
         return true;
       default:
-        return false;
+        if (!isAuditOpcode(frameOpcode(view, start))) return false;
+        this.audit.onReply(link, bytes, view, start, end);
+        return true;
     }
   }
 

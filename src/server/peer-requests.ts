@@ -1,6 +1,8 @@
 import { FRAME_HEADER_BYTES, frameCorrelation, frameCounter, frameEpoch, frameOpcode, Opcode } from '@memdb/protocol';
 import type { Membership } from '../membership/membership.js';
 import type { LamportClock } from '../model/lamport-clock.js';
+import { isAuditOpcode } from '../replication/audit/audit.js';
+import type { AuditReplica } from '../replication/audit/audit-replica.js';
 import type { HeldReplies } from '../replication/held-replies.js';
 import { InboundStream } from '../replication/inbound-stream.js';
 import type { Replica } from '../replication/replica.js';
@@ -22,6 +24,7 @@ export interface PeerRequestsOptions {
   readonly membership: () => Membership | undefined;
   /** Undefined until the cluster is founded. */
   readonly replica: () => Replica | undefined;
+  readonly audit: AuditReplica;
 }
 
 /** What nodes ask of each other. Everything about data is fenced by the exact epoch (mechanisms: Epochs). */
@@ -48,13 +51,8 @@ export class PeerRequests {
       case Opcode.repair: {
         session.inflight++;
         const replica = this.#options.replica();
-        const epoch = this.#options.epoch();
-        if (replica === undefined || frameEpoch(view, start) !== epoch) {
-          replies.error(session, opcode, correlation, {
-            code: 'wrong-epoch',
-            outcome: 'not-applied',
-            message: `this node is in epoch ${epoch}, the request was made in ${frameEpoch(view, start)}`,
-          });
+        if (replica === undefined || frameEpoch(view, start) !== this.#options.epoch()) {
+          this.#refuseEpoch(session, opcode, correlation, frameEpoch(view, start));
         } else if (held.full) {
           replies.error(session, opcode, correlation, {
             code: 'overloaded',
@@ -81,8 +79,28 @@ export class PeerRequests {
         founding.onAnnounced(this.#answer(session), correlation, bytes.slice(body, end));
         return;
       default:
+        if (isAuditOpcode(opcode)) {
+          this.#onAudit(session, opcode, correlation, view, start, end);
+          return;
+        }
         this.#options.clientRequests.onRequest(session, bytes, view, start, end);
     }
+  }
+
+  #onAudit(session: Session, opcode: number, correlation: number, view: DataView, start: number, end: number): void {
+    session.inflight++;
+    const { audit, replica, epoch } = this.#options;
+    const asked = frameEpoch(view, start);
+    if (replica() === undefined || asked !== epoch()) this.#refuseEpoch(session, opcode, correlation, asked);
+    else audit.onRequest(session, opcode, correlation, view, start + FRAME_HEADER_BYTES, end);
+  }
+
+  #refuseEpoch(session: Session, opcode: number, correlation: number, asked: number): void {
+    this.#options.replies.error(session, opcode, correlation, {
+      code: 'wrong-epoch',
+      outcome: 'not-applied',
+      message: `this node is in epoch ${this.#options.epoch()}, the request was made in ${asked}`,
+    });
   }
 
   #answer(session: Session): Answer {

@@ -11,11 +11,13 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
+import { decodeFloor, Floors, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
 import type { Placement } from './placement.js';
 import type { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 import type { SegmentTable } from './segment-table.js';
+import { VersionTable } from './version-table.js';
 
 /** What became of a record that was shown to the catalog. */
 export const Verdict = { newest: 0, duplicate: 1, superseded: 2 } as const;
@@ -35,6 +37,9 @@ const UTF_8 = new TextDecoder();
 export class Catalog {
   readonly segments: SegmentTable;
   readonly index: KeyIndex;
+  /** What the index holds, for comparison with other replicas. */
+  readonly versions: VersionTable = new VersionTable();
+  readonly floors: Floors = new Floors();
   readonly #metas: Map<string, MetaEntry> = new Map();
   hashSeed: number;
   keys = 0;
@@ -50,6 +55,8 @@ export class Catalog {
     this.segments = segments;
     this.index = new KeyIndex(segments, placement.partitions);
     this.hashSeed = placement.hashSeed;
+    this.versions.reset(placement.partitions);
+    this.floors.reset(placement.partitions);
   }
 
   /** No key was admitted. */
@@ -64,6 +71,8 @@ export class Catalog {
   /** Changes the placement of an empty index, or of one that is rebuilt next. */
   place(placement: Placement): void {
     this.index.reset(placement.partitions);
+    this.versions.reset(placement.partitions);
+    this.floors.reset(placement.partitions);
     this.hashSeed = placement.hashSeed;
   }
 
@@ -80,7 +89,9 @@ export class Catalog {
   ): number {
     if (counter > this.highestCounter) this.highestCounter = counter;
     const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
+    const partition = this.index.foundPartition;
     if (held === 0) {
+      if (this.floors.covers(partition, counter, node)) return this.#belowFloor(partition);
       this.index.insertFound(this.segments.locationOf(segment, offset));
     } else {
       const heldSegment = this.segments.segmentAt(held);
@@ -88,10 +99,13 @@ export class Catalog {
       const verdict = this.#compare(heldSegment.view, heldOffset, counter, node);
       if (verdict !== Verdict.newest) return verdict;
       this.index.replaceFound(this.segments.locationOf(segment, offset));
-      this.#retire(heldSegment, heldOffset);
+      this.#retire(heldSegment, heldOffset, partition, hash);
     }
-    if (kind === RecordKind.tombstone) this.tombstones++;
-    else this.keys++;
+    this.versions.add(partition, hash, kind, segment.view, offset);
+    if (kind === RecordKind.tombstone) {
+      this.tombstones++;
+      if (this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
+    } else this.keys++;
     segment.liveBytes += bytes;
     this.liveBytes += bytes;
     return Verdict.newest;
@@ -100,7 +114,10 @@ export class Catalog {
   /** What `admit` would say of such a version, from the outside of the log. */
   judge(hash: number, view: DataView, keyStart: number, keyLength: number, counter: number, node: number): number {
     const held = this.index.find(hash, view, keyStart, keyLength);
-    if (held === 0) return Verdict.newest;
+    if (held === 0) {
+      const partition = this.index.foundPartition;
+      return this.floors.covers(partition, counter, node) ? this.#belowFloor(partition) : Verdict.newest;
+    }
     return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), counter, node);
   }
 
@@ -156,6 +173,54 @@ export class Catalog {
     return true;
   }
 
+  /**
+   * Forgets the version at `location`: its key is absent from now on. The record stays in the log until compaction may
+   * drop it. False when the index no longer points there.
+   */
+  erase(location: number): boolean {
+    const segment = this.segments.segmentAt(location);
+    const offset = this.segments.offsetAt(location);
+    const keyStart = offset + RECORD_HEADER_BYTES;
+    const keyLength = recordKeyLength(segment.view, offset);
+    const hash = keyHash(segment.bytes, segment.view, keyStart, keyLength, this.hashSeed);
+    if (this.index.find(hash, segment.view, keyStart, keyLength) !== location) return false;
+    this.index.eraseFound();
+    this.#retire(segment, offset, this.index.foundPartition, hash);
+    return true;
+  }
+
+  /**
+   * Takes the floors from their meta records and erases what they purged: recovery admits everything first, so that a
+   * purged tombstone still hides the older versions in the log (mechanisms: Purging tombstones, ×).
+   */
+  applyFloors(): void {
+    for (const name of this.#metas.keys()) {
+      const partition = partitionOfFloorMeta(name);
+      const value = partition === undefined ? undefined : this.meta(name);
+      if (partition === undefined || value === undefined || partition >= this.index.partitions) continue;
+      const floor = decodeFloor(value);
+      this.floors.raise(partition, floor);
+      if (floor.counter > this.highestCounter) this.highestCounter = floor.counter;
+      this.erasePurged(partition);
+    }
+  }
+
+  /** Erases what the partition's floor covers; returns how many versions that were. */
+  erasePurged(partition: number): number {
+    this.versions.late[partition] = 0;
+    if (this.versions.tombstones[partition] === 0) return 0;
+    const { segments, floors } = this;
+    const purged: number[] = [];
+    this.index.each(partition, (_hash, location) => {
+      const { view } = segments.segmentAt(location);
+      const offset = segments.offsetAt(location);
+      if (kindOf(recordKindLength(view, offset)) !== RecordKind.tombstone) return;
+      if (floors.covers(partition, recordCounter(view, offset), recordNode(view, offset))) purged.push(location);
+    });
+    for (const location of purged) this.erase(location);
+    return purged.length;
+  }
+
   /** Builds the index again from the segments, after `place`. */
   rebuild(): void {
     this.keys = 0;
@@ -166,6 +231,7 @@ export class Catalog {
       segment.liveBytes = 0;
       this.#admitAll(segment);
     }
+    this.applyFloors();
   }
 
   #admitAll(segment: Segment): void {
@@ -193,9 +259,17 @@ export class Catalog {
     return order === 0 ? Verdict.duplicate : Verdict.superseded;
   }
 
+  /** Purged here, or never written here and older than all that was purged: both count as deleted at the floor. */
+  #belowFloor(partition: number): number {
+    this.heldCounter = this.floors.counters[partition];
+    this.heldNode = this.floors.nodes[partition];
+    return Verdict.superseded;
+  }
+
   /** The record is no longer what the index points to. */
-  #retire(segment: Segment, offset: number): void {
+  #retire(segment: Segment, offset: number, partition: number, hash: number): void {
     const kindLength = recordKindLength(segment.view, offset);
+    this.versions.remove(partition, hash, kindOf(kindLength), segment.view, offset);
     if (kindOf(kindLength) === RecordKind.tombstone) this.tombstones--;
     else this.keys--;
     this.#loseLive(segment, paddedRecordBytes(lengthOf(kindLength)));

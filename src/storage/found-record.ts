@@ -1,3 +1,17 @@
+import {
+  expiryBytes,
+  kindOf,
+  lengthOf,
+  RECORD_HEADER_BYTES,
+  recordCounter,
+  recordExpiresAtMs,
+  recordKindLength,
+  recordLsnLow,
+  recordNode,
+} from '../model/record.js';
+import type { Floors } from './floors.js';
+import type { Segment } from './segment.js';
+
 /** Where a record lies, as `Store.lookup` found it. One object is reused: read it before the next lookup. */
 export class FoundRecord {
   /** Memory of the segment; valid until the next turn (segments are recycled). */
@@ -11,10 +25,37 @@ export class FoundRecord {
   valueLength = 0;
   /** Wall clock, Unix milliseconds, from which on the value counts as absent; 0: it never expires. */
   expiresAtMs = 0;
-  /** The version's stamp. */
+  /** The version's stamp; after a miss the floor, which an absent key answers with. */
   counter = 0;
   node = 0;
   lsn = 0;
   /** Whether a reply may speak of it. */
   durable = false;
+
+  /** The key is not known, hence false: it answers with its partition's floor. Hot. */
+  miss(floors: Floors, partition: number): false {
+    this.counter = floors.counters[partition];
+    this.node = floors.nodes[partition];
+    return false;
+  }
+
+  /** Describes the record of a key of `keyLength` bytes; `durable` is the caller's. Hot. */
+  read(segment: Segment, offset: number, keyLength: number): void {
+    const { view } = segment;
+    const kindLength = recordKindLength(view, offset);
+    this.bytes = segment.bytes;
+    this.view = view;
+    this.offset = offset;
+    this.kind = kindOf(kindLength);
+    this.keyStart = offset + RECORD_HEADER_BYTES;
+    this.keyLength = keyLength;
+    const expiresAtMs = recordExpiresAtMs(view, offset);
+    const valueAt = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs);
+    this.valueStart = offset + valueAt;
+    this.valueLength = lengthOf(kindLength) - valueAt;
+    this.expiresAtMs = expiresAtMs;
+    this.counter = recordCounter(view, offset);
+    this.node = recordNode(view, offset);
+    this.lsn = segment.lsnOf(recordLsnLow(view, offset));
+  }
 }

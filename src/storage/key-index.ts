@@ -13,6 +13,8 @@ const GOLDEN = 0.618033988749895;
 const SLOT_SCALE: number = 2 ** -32;
 const SLOT_BYTES = 8;
 const CACHE_LINE_BYTES = 64;
+/** Undoes `MIX`: their product is 1 modulo 2^32. */
+const UNMIX = 0x0e8b2f51;
 
 /**
  * From a key to the location of its newest record: one open-addressing table per partition, so that growing one of
@@ -47,6 +49,11 @@ export class KeyIndex {
 
   get partitions(): number {
     return this.#partitions;
+  }
+
+  /** The partition that the last `find` looked into. Hot. */
+  get foundPartition(): number {
+    return this.#foundPartition;
   }
 
   /** Makes the tables of the empty index large enough for so many keys: growing step by step moves each key five times. */
@@ -145,6 +152,50 @@ export class KeyIndex {
   /** Gives the key that `find` has just found another location. */
   replaceFound(location: number): void {
     this.#tables[this.#foundPartition][this.#foundSlot + 1] = location;
+  }
+
+  /** Forgets the key that `find` has just found; what was displaced by it moves up. */
+  eraseFound(): void {
+    const partition = this.#foundPartition;
+    const slots = this.#tables[partition];
+    const end = slots.length;
+    const capacity = end >>> 1;
+    let hole = this.#foundSlot;
+    let at = hole;
+    for (;;) {
+      at = at + 2 === end ? 0 : at + 2;
+      if (slots[at + 1] === 0) break;
+      const home = Math.floor((slots[at] >>> 0) * SLOT_SCALE * capacity) * 2;
+      // It may move into the hole unless its home lies behind the hole, on the way to where it stands.
+      const fromHole = at - hole + (at < hole ? end : 0);
+      const fromHome = at - home + (at < home ? end : 0);
+      if (fromHome < fromHole) continue;
+      slots[hole] = slots[at];
+      slots[hole + 1] = slots[at + 1];
+      hole = at;
+    }
+    slots[hole] = 0;
+    slots[hole + 1] = 0;
+    this.#counts[partition]--;
+  }
+
+  /** Calls `visit` for each key of a partition; the index must not change meanwhile. */
+  each(partition: number, visit: (hash: number, location: number) => void): void {
+    const slots = this.#tables[partition];
+    for (let slot = 0; slot < slots.length; slot += 2) {
+      if (slots[slot + 1] !== 0) visit(Math.imul(slots[slot], UNMIX) >>> 0, slots[slot + 1]);
+    }
+  }
+
+  /** Calls `visit` for each key with this hash; nearly always one. */
+  eachOfHash(hash: number, visit: (location: number) => void): void {
+    const slots = this.#tables[partitionOfHash(hash, this.#partitions)];
+    const mixed = Math.imul(hash, MIX);
+    const end = slots.length;
+    let slot = Math.floor((mixed >>> 0) * SLOT_SCALE * (end >>> 1)) * 2;
+    for (; slots[slot + 1] !== 0; slot = slot + 2 === end ? 0 : slot + 2) {
+      if (slots[slot] === mixed) visit(slots[slot + 1]);
+    }
   }
 
   #holdsKey(location: number, view: DataView, keyStart: number, keyLength: number): boolean {

@@ -114,12 +114,15 @@ export class LogWriter {
 
   /** Calls `done` when everything appended so far is synced, and asks for that at once. Never called after a failure. */
   syncNow(done: () => void): void {
-    if (this.lastLsn <= this.syncedLsn) {
-      done();
-      return;
-    }
-    this.#waiters.push({ lsn: this.lastLsn, done });
-    this.flush();
+    const waits = this.lastLsn > this.syncedLsn;
+    this.whenSynced(done);
+    if (waits) this.flush();
+  }
+
+  /** Calls `done` when everything appended so far is synced, whenever that is. Never called after a failure. */
+  whenSynced(done: () => void): void {
+    if (this.lastLsn <= this.syncedLsn) done();
+    else this.#waiters.push({ lsn: this.lastLsn, done });
   }
 
   /** The file of the active segment has come: what waited for it goes on. */

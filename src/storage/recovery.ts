@@ -319,7 +319,10 @@ class Recovery {
   /** When the placement was found behind the first keys only, the index was built for another one. */
   #applyPlacement(): void {
     const placement = decodePlacement(this.#catalog.meta(PLACEMENT_META));
-    if (placement === undefined || this.#catalog.isPlacedAs(placement)) return;
+    if (placement === undefined || this.#catalog.isPlacedAs(placement)) {
+      this.#catalog.applyFloors();
+      return;
+    }
     this.#catalog.place(placement);
     this.#catalog.rebuild();
   }

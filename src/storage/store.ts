@@ -2,18 +2,11 @@ import { copyBytes } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
   expiryBytes,
-  kindOf,
-  lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
   RecordFlag,
   RecordKind,
   recordBytes,
-  recordCounter,
-  recordExpiresAtMs,
-  recordKindLength,
-  recordLsnLow,
-  recordNode,
   recordSalt,
   writeDeadline,
   writeRecordHeader,
@@ -33,6 +26,8 @@ import { segmentPath } from './segment-header.js';
 import { SegmentSupply } from './segment-supply.js';
 import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
+import { storeStats } from './store-stats.js';
+import { VersionAudit } from './version-audit.js';
 
 export type { OnRefused } from './run-intake.js';
 export type { Durability, Room, StoreOptions, StoreStats } from './store-options.js';
@@ -69,6 +64,8 @@ export class Store {
   readonly #files: LogFiles | undefined;
   readonly #intake: RunIntake;
   readonly #highestRecovered: number;
+  /** For comparing what is held with other replicas. */
+  readonly audit: VersionAudit;
   /** What `lookup` found. */
   readonly found: FoundRecord = new FoundRecord();
   /** What `append` appended. */
@@ -86,6 +83,7 @@ export class Store {
   private constructor(options: StoreOptions, recovered: RecoveredLog, pool: BufferPool) {
     this.#options = options;
     this.#catalog = recovered.catalog;
+    this.audit = new VersionAudit(recovered.catalog);
     this.#pool = pool;
     this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;
@@ -151,31 +149,15 @@ export class Store {
 
   /**
    * Whether the log knows the key `view[keyStart, keyStart + keyLength)` with this hash; `found` describes its newest
-   * record, value or tombstone. Hot.
+   * record, value or tombstone. After a miss `found` has the stamp that an absent key answers with, the floor of its
+   * partition: no version at or below it can come back. Hot.
    */
   lookup(hash: number, _bytes: Uint8Array, view: DataView, keyStart: number, keyLength: number): boolean {
     const { index, segments } = this.#catalog;
     const location = index.find(hash, view, keyStart, keyLength);
-    if (location === 0) return false;
-    const segment = segments.segmentAt(location);
-    const offset = segments.offsetAt(location);
-    const own = segment.view;
-    const kindLength = recordKindLength(own, offset);
-    const found = this.found;
-    found.bytes = segment.bytes;
-    found.view = own;
-    found.offset = offset;
-    found.kind = kindOf(kindLength);
-    found.keyStart = offset + RECORD_HEADER_BYTES;
-    found.keyLength = keyLength;
-    const expiresAtMs = recordExpiresAtMs(own, offset);
-    const valueAt = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs);
-    found.valueStart = offset + valueAt;
-    found.valueLength = lengthOf(kindLength) - valueAt;
-    found.expiresAtMs = expiresAtMs;
-    found.counter = recordCounter(own, offset);
-    found.node = recordNode(own, offset);
-    found.lsn = segment.lsnOf(recordLsnLow(own, offset));
+    const { found } = this;
+    if (location === 0) return found.miss(this.#catalog.floors, index.foundPartition);
+    found.read(segments.segmentAt(location), segments.offsetAt(location), keyLength);
     found.durable = found.lsn <= this.durableLsn;
     return true;
   }
@@ -319,6 +301,12 @@ export class Store {
     else this.#files.writer.syncNow(done);
   }
 
+  /** Like `syncNow`, but waits for the ordinary course of things. */
+  whenSynced(done: () => void): void {
+    if (this.#files === undefined) done();
+    else this.#files.writer.whenSynced(done);
+  }
+
   /** The end of a turn: what was appended is written and synced, unless a sync is running; then right after it. */
   commit(): void {
     if (this.#files !== undefined) {
@@ -340,28 +328,7 @@ export class Store {
   }
 
   stats(): StoreStats {
-    const { ordered } = this.#catalog.segments;
-    const preparedSegments = this.#files?.supply.count ?? 0;
-    let segmentBytes = this.#pool.bytes;
-    let usedBytes = 0;
-    for (const segment of ordered) {
-      segmentBytes += segment.capacity;
-      usedBytes += segment.tail;
-    }
-    return {
-      keys: this.#catalog.keys,
-      tombstones: this.#catalog.tombstones,
-      liveBytes: this.#catalog.liveBytes,
-      deadBytes: usedBytes - this.#catalog.liveBytes,
-      segmentBytes,
-      indexBytes: this.#catalog.index.bytes,
-      accountedBytes: this.accountedBytes,
-      logBytesOnDisk:
-        this.#files === undefined ? 0 : segmentBytes - this.#pool.bytes + preparedSegments * this.#options.segmentBytes,
-      segments: ordered.length,
-      preparedSegments,
-      lastBatchBytes: this.#files?.writer.lastBatchBytes ?? 0,
-    };
+    return storeStats(this.#catalog, this.#pool, this.#files, this.#options.segmentBytes, this.accountedBytes);
   }
 
   /** Writes and syncs what is left, then calls `done`. Nothing can be appended from now on. */

@@ -6,6 +6,13 @@ import {
   ackStreamId,
   ClientHandshake,
   Consistency,
+  decodeAuditDiffering,
+  decodeAuditFetch,
+  decodeAuditList,
+  decodeAuditListRequest,
+  decodeAuditRoots,
+  decodeAuditTable,
+  decodeAuditTableRequest,
   decodeBatchReply,
   decodeErrorBody,
   decodeGetManyRequest,
@@ -14,8 +21,16 @@ import {
   decodeTopology,
   ErrorCode,
   type ErrorCodeName,
+  encodeAuditDiffering,
+  encodeAuditFetch,
+  encodeAuditList,
+  encodeAuditListRequest,
+  encodeAuditRoots,
+  encodeAuditTable,
+  encodeAuditTableRequest,
   encodeTopology,
   errorDefaults,
+  Feature,
   Flag,
   frameCorrelation,
   frameCounter,
@@ -106,6 +121,13 @@ const topology: WireTopology = {
   owners: Uint16Array.of(5, 1),
 };
 
+const FLOOR = { counter: 2 ** 32 + 5, node: 2, cutoffMs: 0 };
+const VERSION = { hash: 0xcafe0003, counter: 88, node: 3, kind: 3 };
+
+function framed(opcode: number, flags: number, body: Uint8Array): Uint8Array {
+  return written((out) => writeFrame(out, opcode, flags, 5, 0, 90, 3, body));
+}
+
 /** What writes each example that is one frame, or for the topology one body. */
 const writers: Readonly<Record<string, () => Uint8Array>> = {
   ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
@@ -163,6 +185,24 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     body.set([1, 2, 3, 4], STREAM_RUN_HEADER_BYTES);
     return written((out) => writeFrame(out, Opcode.streamRun, 0, 0, 0, 90, 3, body));
   },
+  'audit-roots': () =>
+    framed(Opcode.auditRoots, 0, encodeAuditRoots([{ partition: 7, floor: FLOOR, first: 0x11223344, second: -1 }])),
+  'audit-roots-reply': () => framed(Opcode.auditRoots, Flag.reply, encodeAuditDiffering([7])),
+  'audit-table': () => framed(Opcode.auditTable, 0, encodeAuditTableRequest(7, FLOOR)),
+  'audit-table-reply': () =>
+    framed(
+      Opcode.auditTable,
+      Flag.reply,
+      encodeAuditTable({ partition: 7, floor: FLOOR, table: Int32Array.of(0x11223344, -1, 0, 0) }),
+    ),
+  'audit-list': () => framed(Opcode.auditList, 0, encodeAuditListRequest(7, FLOOR, 3)),
+  'audit-list-reply': () =>
+    framed(
+      Opcode.auditList,
+      Flag.reply,
+      encodeAuditList({ partition: 7, floor: FLOOR, bucket: 3, versions: [VERSION] }),
+    ),
+  'audit-fetch': () => framed(Opcode.auditFetch, 0, encodeAuditFetch(7, [VERSION])),
   'stream-ack': () => {
     const body = new Uint8Array(STREAM_ACK_HEADER_BYTES + STREAM_REFUSAL_BYTES);
     writeStreamAckHeader(viewOf(body), 0, 9, 1, 2 ** 32 + 70);
@@ -240,6 +280,28 @@ test('the code reads the stream frames of PROTOCOL.md', (t) => {
   t.deepEqual([ackStreamId(ack, 28), ackRefusals(ack, 28), ackLsn(ack, 28)], [9, 1, 2 ** 32 + 70]);
 });
 
+test('the code reads the audit frames of PROTOCOL.md', (t) => {
+  const read = <T>(name: string, decode: (view: DataView, start: number, end: number) => T): T => {
+    const bytes = example(name);
+    return decode(viewOf(bytes), 28, bytes.length);
+  };
+  t.deepEqual(read('audit-roots', decodeAuditRoots), [{ partition: 7, floor: FLOOR, first: 0x11223344, second: -1 }]);
+  t.deepEqual(read('audit-roots-reply', decodeAuditDiffering), [7]);
+  t.deepEqual(read('audit-table', decodeAuditTableRequest), { partition: 7, floor: FLOOR });
+  t.deepEqual(
+    read('audit-table-reply', (view, start, end) => decodeAuditTable(view, start, end, 4)),
+    { partition: 7, floor: FLOOR, table: Int32Array.of(0x11223344, -1, 0, 0) },
+  );
+  t.deepEqual(read('audit-list', decodeAuditListRequest), { partition: 7, floor: FLOOR, bucket: 3 });
+  t.deepEqual(read('audit-list-reply', decodeAuditList), {
+    partition: 7,
+    floor: FLOOR,
+    bucket: 3,
+    versions: [VERSION],
+  });
+  t.deepEqual(read('audit-fetch', decodeAuditFetch), { partition: 7, versions: [VERSION] });
+});
+
 test('the error table of PROTOCOL.md is the table of the code', (t) => {
   const rows = [...document.matchAll(/^\| (\d+) +\| ([a-z-]+) +\| (not-applied|unknown) +\| (yes|no) +\|/gm)];
   t.is(rows.length, Object.keys(ErrorCode).length);
@@ -274,6 +336,7 @@ test('the code speaks the handshake of PROTOCOL.md', (t) => {
     generation: 4,
     bootNonce: new Uint8Array(8).fill(0xbb),
     advertisedAddress: 'h:3',
+    features: Feature.batch,
     random: countingFrom(0x20),
   });
   const server = new ServerHandshake({

@@ -1,0 +1,47 @@
+import { type AuditVersion, compareStamps } from '@memdb/protocol';
+import { RecordKind } from '../../model/record.js';
+import { type Floor, isPurgedBy } from '../../storage/floors.js';
+
+/**
+ * Which of a peer's versions in a bucket this replica lacks: those that are newer than what it holds, or of keys that it
+ * does not hold. Keys are named by their hash here; where two share one, on either side, each version is judged alone.
+ * What this replica purged is not lacking.
+ */
+export function missingVersions(
+  own: readonly AuditVersion[],
+  theirs: readonly AuditVersion[],
+  floor: Floor,
+): AuditVersion[] {
+  const ownByHash = byHash(own);
+  const theirsByHash = byHash(theirs);
+  const missing: AuditVersion[] = [];
+  for (const [hash, versions] of theirsByHash) {
+    const held = ownByHash.get(hash) ?? [];
+    for (const version of versions) {
+      if (version.kind === RecordKind.tombstone && held.length === 0 && purged(floor, version)) continue;
+      if (held.some((other) => compare(other, version) === 0)) continue;
+      const oneKey = held.length <= 1 && versions.length === 1;
+      if (oneKey && held.some((other) => compare(other, version) > 0)) continue;
+      missing.push(version);
+    }
+  }
+  return missing;
+}
+
+function purged(floor: Floor, { kind, counter, node }: AuditVersion): boolean {
+  return isPurgedBy(floor, kind, counter, node, undefined);
+}
+
+function compare(a: AuditVersion, b: AuditVersion): number {
+  return compareStamps(a.counter, a.node, b.counter, b.node);
+}
+
+function byHash(versions: readonly AuditVersion[]): Map<number, AuditVersion[]> {
+  const map = new Map<number, AuditVersion[]>();
+  for (const version of versions) {
+    const known = map.get(version.hash);
+    if (known === undefined) map.set(version.hash, [version]);
+    else known.push(version);
+  }
+  return map;
+}

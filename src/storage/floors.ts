@@ -1,0 +1,91 @@
+import { compareStamps, readCounter, stampCounter, stampNode, writeCounter, writeStamp } from '@memdb/protocol';
+import { RecordKind } from '../model/record.js';
+
+/**
+ * How far a partition is purged (mechanisms: Purging tombstones): tombstones with a stamp at or below it are erased, and
+ * values that expired at or before `cutoffMs` (Unix time) with such a stamp.
+ */
+export interface Floor {
+  readonly counter: number;
+  readonly node: number;
+  readonly cutoffMs: number;
+}
+
+export const NO_FLOOR: Floor = { counter: 0, node: 0, cutoffMs: 0 };
+
+const PREFIX = 'floor/';
+/** A stamp and u64 cutoff. */
+const FLOOR_META_BYTES = 20;
+
+/** The floors of all partitions. They only rise. */
+export class Floors {
+  /** By partition. Read on every miss and insertion: hot. */
+  counters: Float64Array = new Float64Array(0);
+  nodes: Uint16Array = new Uint16Array(0);
+  cutoffs: Float64Array = new Float64Array(0);
+
+  reset(partitions: number): void {
+    this.counters = new Float64Array(partitions);
+    this.nodes = new Uint16Array(partitions);
+    this.cutoffs = new Float64Array(partitions);
+  }
+
+  of(partition: number): Floor {
+    return {
+      counter: this.counters[partition],
+      node: this.nodes[partition],
+      cutoffMs: this.cutoffs[partition],
+    };
+  }
+
+  /** The caller keeps the meta record; a floor never falls. */
+  raise(partition: number, floor: Floor): void {
+    const own = compareStamps(floor.counter, floor.node, this.counters[partition], this.nodes[partition]);
+    if (own < 0 || floor.cutoffMs < this.cutoffs[partition]) throw new Error(`floor of partition ${partition} falls`);
+    this.counters[partition] = floor.counter;
+    this.nodes[partition] = floor.node;
+    this.cutoffs[partition] = floor.cutoffMs;
+  }
+
+  /** Whether the stamp is at or below the partition's floor. Hot. */
+  covers(partition: number, counter: number, node: number): boolean {
+    const floor = this.counters[partition];
+    return counter < floor || (counter === floor && node <= this.nodes[partition]);
+  }
+}
+
+/** Whether a floor lets go of a version; `deadlineMs` is that of an expiring value, undefined for one that does not. */
+export function isPurgedBy(
+  floor: Floor,
+  kind: number,
+  counter: number,
+  node: number,
+  deadlineMs: number | undefined,
+): boolean {
+  if (compareStamps(counter, node, floor.counter, floor.node) > 0) return false;
+  return kind === RecordKind.tombstone || (deadlineMs !== undefined && deadlineMs <= floor.cutoffMs);
+}
+
+/** Name of the meta record that holds a partition's floor. */
+export function floorMetaName(partition: number): string {
+  return `${PREFIX}${partition}`;
+}
+
+/** The partition that a meta record of this name speaks of; undefined when it holds no floor. */
+export function partitionOfFloorMeta(name: string): number | undefined {
+  return name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : undefined;
+}
+
+export function encodeFloor(floor: Floor): Uint8Array {
+  const bytes = new Uint8Array(FLOOR_META_BYTES);
+  const view = new DataView(bytes.buffer);
+  writeStamp(view, 0, floor.counter, floor.node);
+  writeCounter(view, 12, floor.cutoffMs);
+  return bytes;
+}
+
+export function decodeFloor(bytes: Uint8Array): Floor {
+  if (bytes.length !== FLOOR_META_BYTES) throw new Error(`a floor of ${bytes.length} bytes is not understood`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { counter: stampCounter(view, 0), node: stampNode(view, 0), cutoffMs: readCounter(view, 12) };
+}

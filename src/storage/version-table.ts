@@ -1,0 +1,76 @@
+import { RecordKind } from '../model/record.js';
+
+/** Buckets of a partition: 512 bytes of tables each, 128 KiB for 256 partitions; 60 keys a bucket at a million keys. */
+export const AUDIT_BUCKETS = 64;
+/** Numbers of a partition's table: two words of 32 bits per bucket. */
+export const AUDIT_TABLE_WORDS: number = AUDIT_BUCKETS * 2;
+
+const COUNTER_HIGH_MASK: number = 2 ** 21 - 1;
+
+/**
+ * What a node holds, as a few numbers: per partition and bucket of the key hash, 64 bits that combine
+ * (key hash, stamp, kind) of every newest version by XOR (mechanisms: Audit). Two replicas with equal tables hold the
+ * same versions; a version goes in and comes out by the same operation, in whatever order. Flags beside the counter are
+ * left out: that a value expires does not change it.
+ *
+ * Hot: `toggle` runs once for each version admitted and once for each it replaces, about 10 ns with its memory;
+ * `test/micro/version-table.ts` watches it.
+ */
+export class VersionTable {
+  /** By partition × bucket × word. */
+  words: Int32Array = new Int32Array(0);
+  /** By partition: tombstones that the index holds. */
+  tombstones: Int32Array = new Int32Array(0);
+  /** By partition: 1 when a tombstone at or below the floor may have come after the floor was raised. */
+  late: Uint8Array = new Uint8Array(0);
+
+  reset(partitions: number): void {
+    this.words = new Int32Array(partitions * AUDIT_TABLE_WORDS);
+    this.tombstones = new Int32Array(partitions);
+    this.late = new Uint8Array(partitions);
+  }
+
+  /** The version with its header at `view[offset]` became the newest of its key. */
+  add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
+    if (kind === RecordKind.tombstone) this.tombstones[partition]++;
+    toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
+  }
+
+  /** It no longer is. */
+  remove(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
+    if (kind === RecordKind.tombstone) this.tombstones[partition]--;
+    toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
+  }
+}
+
+export function bucketOfHash(hash: number): number {
+  return hash & (AUDIT_BUCKETS - 1);
+}
+
+/**
+ * Combines a version into the partition's table that begins at `words[base]`, or takes it out again. Its stamp is read
+ * from the record header at `view[offset]`. Two independent mixes in the manner of MurmurHash3's finalizer.
+ */
+export function toggle(
+  words: Int32Array,
+  base: number,
+  hash: number,
+  kind: number,
+  view: DataView,
+  offset: number,
+): void {
+  // Signed 32-bit throughout: a sum that leaves that range would be a float.
+  const key = hash | 0;
+  const origin = view.getUint16(offset + 14, true) | (kind << 16);
+  const low = view.getInt32(offset + 16, true);
+  const high = Math.imul(view.getInt32(offset + 20, true) & COUNTER_HIGH_MASK, 0x9e3779b1) ^ origin;
+  let first = (Math.imul(key, 0x85ebca6b) + low) | 0;
+  first = (Math.imul(first ^ (first >>> 15), 0xc2b2ae35) + high) | 0;
+  first = Math.imul(first ^ (first >>> 13), 0x27d4eb2f);
+  let second = (Math.imul(low, 0xcc9e2d51) + key) | 0;
+  second = (Math.imul(second ^ (second >>> 16), 0x1b873593) + Math.imul(high, 0x165667b1)) | 0;
+  second = Math.imul(second ^ (second >>> 14), 0x85ebca77);
+  const at = base + bucketOfHash(key) * 2;
+  words[at] ^= first ^ (first >>> 16);
+  words[at + 1] ^= second ^ (second >>> 15);
+}
