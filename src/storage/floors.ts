@@ -1,4 +1,4 @@
-import { compareStamps, readCounter, stampCounter, stampNode, writeCounter, writeStamp } from '@memdb/protocol';
+import { compareStamps, readCounter, stampCounter, stampNode } from '@memdb/protocol';
 import { RecordKind } from '../model/record.js';
 
 /**
@@ -66,22 +66,9 @@ export function isPurgedBy(
   return kind === RecordKind.tombstone || (deadlineMs !== undefined && deadlineMs <= floor.cutoffMs);
 }
 
-/** Name of the meta record that holds a partition's floor. */
-export function floorMetaName(partition: number): string {
-  return `${PREFIX}${partition}`;
-}
-
 /** The partition that a meta record of this name speaks of; undefined when it holds no floor. */
 export function partitionOfFloorMeta(name: string): number | undefined {
   return name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : undefined;
-}
-
-export function encodeFloor(floor: Floor): Uint8Array {
-  const bytes = new Uint8Array(FLOOR_META_BYTES);
-  const view = new DataView(bytes.buffer);
-  writeStamp(view, 0, floor.counter, floor.node);
-  writeCounter(view, 12, floor.cutoffMs);
-  return bytes;
 }
 
 export function decodeFloor(bytes: Uint8Array): Floor {

@@ -123,7 +123,7 @@ export class VersionAudit {
 }
 
 /** Whether the record at `offset` is what was appended there. */
-export function recordIsSound(segment: Segment, offset: number): boolean {
+function recordIsSound(segment: Segment, offset: number): boolean {
   const { view, tail, generation } = segment;
   const size = paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
   if (size > tail - offset) return false;
