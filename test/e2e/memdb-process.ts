@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly input?: Uint8Array;
   /** Leads a process group, and signals go to all of it, as from a terminal. */
   readonly group?: boolean;
+  /** A command that replaces itself with the program: its process id stays. `ip netns exec NAME`, for example. */
+  readonly through?: readonly string[];
 }
 
 /** A program under test; it is killed when its test ends. */
@@ -41,7 +43,8 @@ export class Program {
 
   constructor(t: ExecutionContext, script: string, words: readonly string[], options: StartOptions) {
     this.#name = words.join(' ');
-    const child = spawn(process.execPath, [script, ...words], {
+    const [command = process.execPath, ...rest] = [...(options.through ?? []), process.execPath, script, ...words];
+    const child = spawn(command, rest, {
       cwd: options.directory,
       env: { ...withoutMemDb(process.env), ...options.environment },
       stdio: 'pipe',
@@ -71,6 +74,10 @@ export class Program {
       if (this.#running) this.signal('SIGKILL');
       await this.ended;
     });
+  }
+
+  get running(): boolean {
+    return this.#running;
   }
 
   get pid(): number {

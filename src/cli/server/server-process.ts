@@ -18,7 +18,7 @@ import { ExitCode } from '../exit-code.js';
 import { StopRequest } from '../stop-request.js';
 import { loadKeys } from './load-keys.js';
 import { planReload } from './reload.js';
-import { listenError, systemCauseOf } from './start-error.js';
+import { isListenFailure, listenError } from './start-error.js';
 
 /** How often a starting node is asked whether it serves yet. */
 const readyPollMs = 10;
@@ -95,7 +95,7 @@ export class ServerProcess {
     } catch (error) {
       await this.#http.close();
       this.#telemetry.flush();
-      throw systemCauseOf(error) === '' ? error : listenError(node.listen, this.#flag('--listen'), error);
+      throw isListenFailure(error) ? listenError(node.listen, this.#flag('--listen'), error) : error;
     }
     this.#listenToSignals();
     this.#options.parent?.onGone(() => this.stop('the parent process ended'));

@@ -8,18 +8,22 @@ export function listenError(address: Address, flag: string, error: unknown): Cli
   return new CliError('cannot-listen', ExitCode.failed, listenMessage(address, flag, error), error);
 }
 
-/** The code of a failed system call, also when other errors are wrapped around it. */
-export function systemCauseOf(error: unknown): string {
+/** Whether listening failed, and not the disk or the log: those carry codes of system calls, too. */
+export function isListenFailure(error: unknown): boolean {
+  return listenCodeOf(error) !== '';
+}
+
+/** The code of the call that was to listen, also when other errors are wrapped around it. */
+function listenCodeOf(error: unknown): string {
   for (let current: unknown = error; current instanceof Error; current = current.cause) {
-    const code = systemErrorCode(current);
-    if (code !== '') return code;
+    if ('syscall' in current && /^(listen|bind)$/.test(String(current.syscall))) return systemErrorCode(current);
   }
   return '';
 }
 
 function listenMessage(address: Address, flag: string, error: unknown): string {
   const where = formatAddress(address);
-  switch (systemCauseOf(error)) {
+  switch (listenCodeOf(error)) {
     case 'EADDRINUSE':
       return `${where} is in use by another process: stop that one, or choose another address with ${flag}`;
     case 'EADDRNOTAVAIL':

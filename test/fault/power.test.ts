@@ -1,0 +1,50 @@
+import test from 'ava';
+import { cyclesOf } from './fault-cycles.js';
+import { Ledger } from './ledger.js';
+import { Load } from './load.js';
+import { can } from './machine.js';
+import { readBack } from './read-back.js';
+import { RealCluster } from './real-cluster.js';
+import { Ext4Image, MemoryDisk } from './test-disk.js';
+
+for (const [nodes, ci] of [
+  [1, 10],
+  [3, 4],
+] as const) {
+  test.serial(
+    `every acknowledged write is found after power cuts under load, ${nodes} of ${nodes} nodes`,
+    async (t) => {
+      if (!can(t, 'loop', 'perl')) return;
+      const memory = new MemoryDisk(t, 256);
+      const disk = new Ext4Image(t, memory, { mebibytes: 240, journal: true });
+      const place = (index: number): object => ({ dataDir: `${disk.directory}/data${index}` });
+      const cluster = await RealCluster.start(t, { nodes, place });
+      const client = await cluster.connect({ timeoutMs: 500 });
+      const ledger = new Ledger();
+      const cycles = cyclesOf(ci);
+      for (let cycle = 0; cycle < cycles; cycle++) {
+        const begun = ledger.moment;
+        const load = new Load(client, ledger, { valueBytes: 100 + 700 * (cycle % 4) });
+        await load.more('acknowledged', 50 + 61 * (cycle % 9));
+        disk.cutPower();
+        // A node that notices ends itself; one that has nothing to write learns it from this signal.
+        const ends = await Promise.all(
+          cluster.nodes.map(async ({ program }) => {
+            await load.more('unknown', 1);
+            if (program.running) program.signal('SIGKILL');
+            return await program.ended;
+          }),
+        );
+        t.true(ends.some(({ stderr }) => /EIO|read-only|Input\/output/i.test(stderr)) || cycle > 0);
+        await load.stop();
+        disk.unmount();
+        disk.mount();
+        await Promise.all(cluster.nodes.map((node) => node.start()));
+        t.deepEqual(load.broken, []);
+        t.deepEqual(await readBack(client, ledger, begun), [], `cycle ${cycle}: ${ledger.summary()}`);
+      }
+      t.deepEqual(await readBack(client, ledger), []);
+      t.log(`${cycles} power cuts: ${ledger.summary()}`);
+    },
+  );
+}
