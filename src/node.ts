@@ -1,5 +1,5 @@
 import type { ClientHandshakeOptions, ServerHandshakeOptions, WireTopology } from '@memdb/protocol';
-import { Feature, parseUuid, Role, roleName } from '@memdb/protocol';
+import { FEATURES_KNOWN, parseUuid, Role, roleName } from '@memdb/protocol';
 import type { Sighting } from './membership/heartbeat.js';
 import { Membership } from './membership/membership.js';
 import type { PeerLink, PeerLinkContext } from './membership/peer-link.js';
@@ -314,6 +314,7 @@ export class Node {
       membership: () => this.#membership,
       replica: () => this.#replica,
       audit: new AuditReplica(store, replies),
+      scanPages: () => this.#replication?.scanPages,
     });
     registerGauges(this, telemetry);
     this.#server.listen(listenOn, (error, bound) => {
@@ -490,7 +491,7 @@ export class Node {
       keyId: key.id,
       secret: key.secret,
       clusterId: this.#clusterId(),
-      features: Feature.batch | Feature.audit,
+      features: FEATURES_KNOWN,
       advertisedAddress: formatAddress(this.#address),
       random: (bytes) => this.#options.random.fill(bytes),
       ...this.#identityBytes(),
@@ -502,7 +503,7 @@ export class Node {
       keys: (role, keyId) => this.#options.keys.secret(roleName(role), keyId),
       clusterId: this.#clusterId(),
       nodeNumber: this.#number,
-      features: Feature.batch | Feature.audit,
+      features: FEATURES_KNOWN,
       random: (bytes) => this.#options.random.fill(bytes),
       ...this.#identityBytes(),
     };

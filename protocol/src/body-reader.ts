@@ -46,7 +46,8 @@ export class BodyReader {
   /** A copy of the next `count` bytes. */
   bytes(count: number, field: string): Uint8Array {
     const at = this.skip(count, field);
-    return this.#bytes.slice(at, at + count);
+    // Not `this.#bytes.slice`: that of a Buffer shares its memory.
+    return Uint8Array.prototype.slice.call(this.#bytes, at, at + count);
   }
   /** Valid UTF-8 without control characters, of at most `maxBytes` bytes. */
   text(count: number, maxBytes: number, field: string): string {

@@ -38,6 +38,7 @@ export {
   writeQuorumGetReply,
 } from './quorum-get-reply.js';
 export * from './reply.js';
+export * from './scan.js';
 export * from './stamp.js';
 export { decodeTopology, encodeTopology, type WireNode, type WireTopology } from './topology.js';
 export * from './url.js';

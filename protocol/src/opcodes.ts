@@ -11,6 +11,7 @@ export const Opcode = {
   quorumGet: 0x14,
   getMany: 0x15,
   setMany: 0x16,
+  scan: 0x17,
 
   heartbeat: 0x20,
   streamOpen: 0x21,
@@ -56,11 +57,13 @@ export type Consistency = (typeof Consistency)[keyof typeof Consistency];
 export const Feature = {
   /** getMany and setMany. */
   batch: 1,
+  /** scan. */
+  scan: 2,
   /** auditRoots, auditTable, auditList and auditFetch. */
   audit: 8,
 } as const;
 /** All bits this version knows. */
-export const FEATURES_KNOWN: number = Feature.batch | Feature.audit;
+export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.audit;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

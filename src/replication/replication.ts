@@ -18,6 +18,8 @@ import { PeerStream } from './peer-stream.js';
 import { ReadCoordinator } from './read-coordinator.js';
 import type { Replica } from './replica.js';
 import type { Replies } from './replies.js';
+import { ScanCoordinator } from './scan-coordinator.js';
+import { ScanPages } from './scan-pages.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
 export interface ReplicationOptions {
@@ -44,6 +46,9 @@ export class Replication {
   readonly reads: ReadCoordinator;
   readonly forwarder: Forwarder;
   readonly audit: Audit;
+  /** Makes this replica's pages of scans. */
+  readonly scanPages: ScanPages;
+  readonly scans: ScanCoordinator;
   /** By member number. */
   readonly streams: (PeerStream | undefined)[] = [];
   readonly #options: ReplicationOptions;
@@ -76,13 +81,15 @@ export class Replication {
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
     this.forwarder = new Forwarder(options);
     this.audit = new Audit({ ...options, sets: this.sets });
+    this.scanPages = new ScanPages(store.scanWindow, timers);
+    this.scans = new ScanCoordinator({ ...options, sets: this.sets, hashSeed: this.hashSeed, pages: this.scanPages });
     this.#sweep();
     this.#saveCursors();
   }
 
   /** Requests of clients that are not answered yet. */
   get pending(): number {
-    return this.writes.pending + this.reads.pending + this.forwarder.pending;
+    return this.writes.pending + this.reads.pending + this.forwarder.pending + this.scans.pending;
   }
 
   /** Whether lookups miss the processor's cache; below this many keys it holds what they read. */
@@ -105,6 +112,7 @@ export class Replication {
     if (this.#sweepTimer !== undefined) timers.stop(this.#sweepTimer);
     if (this.#cursorTimer !== undefined) timers.stop(this.#cursorTimer);
     this.audit.stop();
+    this.scanPages.stop();
     for (const stream of this.streams) stream?.close();
   }
 
@@ -123,6 +131,7 @@ export class Replication {
     this.writes.onLiveness();
     if (reachable) return;
     this.reads.onLost(member);
+    this.scans.onLost(member);
     // A suspect may still answer what it was sent: forwarded writes wait for it while its connection stands.
     if (this.#options.links[member]?.isUp !== true) this.forwarder.onLost(member);
   }
@@ -149,6 +158,9 @@ export class Replication {
         return true;
       case Opcode.repair:
         this.reads.onRepaired(link, view, start);
+        return true;
+      case Opcode.scan:
+        this.scans.onPage(link, bytes, view, start, end);
         return true;
       case Opcode.get:
       case Opcode.contains:
@@ -188,6 +200,7 @@ export class Replication {
     this.writes.expire(nowMs);
     this.reads.sweep(nowMs);
     this.forwarder.sweep(nowMs);
+    this.scans.sweep(nowMs);
     this.#sweepTimer = timers.start(SWEEP_INTERVAL_MS, this.#sweep);
   };
 

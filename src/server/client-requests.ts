@@ -54,7 +54,7 @@ export class ClientRequests {
 
   constructor(options: ClientRequestsOptions) {
     this.#options = options;
-    for (const name of ['get', 'set', 'delete', 'contains', 'quorumGet', 'getMany', 'setMany'] as const) {
+    for (const name of ['get', 'set', 'delete', 'contains', 'quorumGet', 'getMany', 'setMany', 'scan'] as const) {
       const labels = { operation: name };
       this.#operations[Opcode[name]] = options.telemetry.counter('operations_total', 'Requests of clients.', labels);
     }
@@ -121,6 +121,9 @@ export class ClientRequests {
       case Opcode.setMany:
         this.#batch(target, opcode, correlation, frameDeadlineMs(view, start), token, bytes, view, body, end);
         return;
+      case Opcode.scan:
+        this.#scan(target, correlation, frameDeadlineMs(view, start), bytes, view, body, end);
+        return;
       case Opcode.ping:
         this.#options.replies.body(target, opcode, 0, correlation, bytes.subarray(body, end));
         return;
@@ -184,8 +187,7 @@ export class ClientRequests {
     }
     const hash = keyHash(bytes, view, keyStart, keyLength, replication.hashSeed);
     const set = replication.sets.ofHash(hash);
-    const timeout = timeoutMs === 0 || timeoutMs > limits.requestTimeoutMs * 30 ? limits.requestTimeoutMs : timeoutMs;
-    const deadlineMs = this.#options.turn.nowMs + timeout;
+    const deadlineMs = this.#deadlineMs(timeoutMs, limits);
     if (set.selfIndex === -1) {
       if (forwarded) {
         this.#refuse(target, opcode, correlation, NOT_REPLICA);
@@ -257,6 +259,31 @@ export class ClientRequests {
     this.#operations[opcode].value++;
     const batch = new Batch(this.#options.replies, target, opcode, correlation, count);
     batch.run(this, view.getUint8(body), timeoutMs, token, bytes, view, body + KEY_REQUEST_BYTES, end);
+  }
+
+  #scan(
+    target: ReplyTarget,
+    correlation: number,
+    timeoutMs: number,
+    bytes: Uint8Array,
+    view: DataView,
+    body: number,
+    end: number,
+  ): void {
+    this.#operations[Opcode.scan].value++;
+    const replication = this.#options.replication();
+    if (replication === undefined) {
+      this.#refuse(target, Opcode.scan, correlation, NOT_FOUNDED);
+      return;
+    }
+    const deadlineMs = this.#deadlineMs(timeoutMs, this.#options.limits());
+    replication.scans.start(target, correlation, deadlineMs, bytes, view, body, end);
+  }
+
+  /** Monotonic milliseconds by which a request is to be answered that has so many left. */
+  #deadlineMs(timeoutMs: number, { requestTimeoutMs }: RequestLimits): number {
+    const timeout = timeoutMs === 0 || timeoutMs > requestTimeoutMs * 30 ? requestTimeoutMs : timeoutMs;
+    return this.#options.turn.nowMs + timeout;
   }
 
   #topology(target: ReplyTarget, correlation: number): void {

@@ -1,4 +1,15 @@
-import { FRAME_HEADER_BYTES, frameCorrelation, frameCounter, frameEpoch, frameOpcode, Opcode } from '@memdb/protocol';
+import {
+  decodeScanRequest,
+  Flag,
+  FRAME_HEADER_BYTES,
+  frameCorrelation,
+  frameCounter,
+  frameEpoch,
+  frameFlags,
+  frameOpcode,
+  Opcode,
+  ProtocolError,
+} from '@memdb/protocol';
 import type { Membership } from '../membership/membership.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { isAuditOpcode } from '../replication/audit/audit.js';
@@ -7,6 +18,7 @@ import type { HeldReplies } from '../replication/held-replies.js';
 import { InboundStream } from '../replication/inbound-stream.js';
 import type { Replica } from '../replication/replica.js';
 import type { Replies } from '../replication/replies.js';
+import type { ScanPages } from '../replication/scan-pages.js';
 import type { Store } from '../storage/store.js';
 import type { Answer, Founding } from '../topology/founding.js';
 import type { ClientRequests } from './client-requests.js';
@@ -25,6 +37,7 @@ export interface PeerRequestsOptions {
   /** Undefined until the cluster is founded. */
   readonly replica: () => Replica | undefined;
   readonly audit: AuditReplica;
+  readonly scanPages: () => ScanPages | undefined;
 }
 
 /** What nodes ask of each other. Everything about data is fenced by the exact epoch (mechanisms: Epochs). */
@@ -37,7 +50,7 @@ export class PeerRequests {
 
   /** One request frame of a peer node. Throws `ProtocolError` when it is malformed. Hot. */
   onRequest(session: Session, bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    const { lamport, replies, store, held, founding, membership } = this.#options;
+    const { lamport, replies, store, founding, membership } = this.#options;
     lamport.observe(frameCounter(view, start));
     const opcode = frameOpcode(view, start);
     const correlation = frameCorrelation(view, start);
@@ -49,20 +62,16 @@ export class PeerRequests {
         return;
       case Opcode.readVersion:
       case Opcode.repair: {
-        session.inflight++;
         const replica = this.#options.replica();
-        if (replica === undefined || frameEpoch(view, start) !== this.#options.epoch()) {
-          this.#refuseEpoch(session, opcode, correlation, frameEpoch(view, start));
-        } else if (held.full) {
-          replies.error(session, opcode, correlation, {
-            code: 'overloaded',
-            outcome: 'not-applied',
-            message: 'too many answers wait for the disk of this node',
-          });
-        } else if (opcode === Opcode.readVersion) replica.readVersion(session, bytes, view, start, end);
+        if (!this.#admits(session, opcode, correlation, view, start) || replica === undefined) return;
+        if (opcode === Opcode.readVersion) replica.readVersion(session, bytes, view, start, end);
         else replica.repair(session, bytes, view, start, end);
         return;
       }
+      case Opcode.scan:
+        if ((frameFlags(view, start) & Flag.forwarded) !== 0) this.#scan(session, bytes, view, start, end);
+        else this.#options.clientRequests.onRequest(session, bytes, view, start, end);
+        return;
       case Opcode.heartbeat: {
         session.inflight++;
         const members = membership();
@@ -100,6 +109,51 @@ export class PeerRequests {
       code: 'wrong-epoch',
       outcome: 'not-applied',
       message: `this node is in epoch ${this.#options.epoch()}, the request was made in ${asked}`,
+    });
+  }
+
+  /** Counts the request, and refuses it when it was made in another epoch or the disk is far behind. */
+  #admits(session: Session, opcode: number, correlation: number, view: DataView, start: number): boolean {
+    const { replies, held } = this.#options;
+    session.inflight++;
+    const epoch = this.#options.epoch();
+    if (epoch === 0 || frameEpoch(view, start) !== epoch) {
+      this.#refuseEpoch(session, opcode, correlation, frameEpoch(view, start));
+      return false;
+    }
+    if (!held.full) return true;
+    replies.error(session, opcode, correlation, {
+      code: 'overloaded',
+      outcome: 'not-applied',
+      message: 'too many answers wait for the disk of this node',
+    });
+    return false;
+  }
+
+  /** The page of this replica alone, for the node that drives a scan. */
+  #scan(session: Session, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const correlation = frameCorrelation(view, start);
+    const { replies, held, store, scanPages } = this.#options;
+    const pages = scanPages();
+    if (!this.#admits(session, Opcode.scan, correlation, view, start) || pages === undefined) return;
+    if (pages.full) {
+      replies.error(session, Opcode.scan, correlation, {
+        code: 'overloaded',
+        outcome: 'not-applied',
+        message: 'too many scans ask this replica at once',
+      });
+      return;
+    }
+    const { place, prefix } = decodeScanRequest(bytes, view, start + FRAME_HEADER_BYTES, end);
+    if (place.partition >= store.placement.partitions) {
+      throw new ProtocolError('bad-request', start, `scan of partition ${place.partition}`);
+    }
+    pages.make(place, prefix, (body, lsn) => {
+      if (session.closed || lsn <= store.durableLsn) replies.body(session, Opcode.scan, 0, correlation, body);
+      else {
+        const at = held.begin(store.lastLsn, session, Opcode.scan, 0, correlation, body.length);
+        held.out.bytes.set(body, at);
+      }
     });
   }
 

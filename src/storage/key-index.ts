@@ -1,4 +1,4 @@
-import { partitionOfHash } from '@memdb/protocol';
+import { SCAN_MIX as MIX, partitionOfHash } from '@memdb/protocol';
 import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
 import { sameBytes } from './same-bytes.js';
 import type { SegmentTable } from './segment-table.js';
@@ -7,14 +7,18 @@ import type { SegmentTable } from './segment-table.js';
 const SLOTS_FIRST = 32;
 const LOAD_MAX = 0.8;
 const GROWTH = 1.25;
-/** Odd, so that mixing loses nothing: 2^32 divided by the golden ratio. */
-const MIX = 0x9e3779b1;
 const GOLDEN = 0.618033988749895;
 const SLOT_SCALE: number = 2 ** -32;
 const SLOT_BYTES = 8;
 const CACHE_LINE_BYTES = 64;
 /** Undoes `MIX`: their product is 1 modulo 2^32. */
 const UNMIX = 0x0e8b2f51;
+const TWO_32 = 4294967296;
+
+/** Takes what `KeyIndex.window` finds. */
+export interface IndexWindow {
+  add(mixed: number, location: number): void;
+}
 
 /**
  * From a key to the location of its newest record: one open-addressing table per partition, so that growing one of
@@ -198,6 +202,34 @@ export class KeyIndex {
     }
   }
 
+  /**
+   * Shows `window` every key of `partition` whose mixed hash, unsigned, is at least `from` and below the return value,
+   * in no order; about `slots` slots are looked at. 2^32 is the end of the partition.
+   *
+   * The range is one of hashes and not of slots, so it means the same after growth and at other nodes. Slots are
+   * mapped from hashes in order, and no slot between a key's home and its place is empty: what belongs to the range
+   * stands between the home of `from` and the first empty slot behind the range's last home.
+   */
+  window(partition: number, from: number, slots: number, window: IndexWindow): number {
+    const table = this.#tables[partition];
+    const capacity = table.length >>> 1;
+    const first = Math.floor(from * SLOT_SCALE * capacity);
+    const last = first + slots;
+    const to = last >= capacity ? TWO_32 : hashOfHome(last, capacity);
+    for (let seen = 0, slot = first * 2; seen < capacity; seen++) {
+      const location = table[slot + 1];
+      if (location === 0) {
+        if (first + seen >= last || first + seen >= capacity) break;
+      } else {
+        const mixed = table[slot] >>> 0;
+        if (mixed >= from && mixed < to) window.add(mixed, location);
+      }
+      slot += 2;
+      if (slot === table.length) slot = 0;
+    }
+    return to;
+  }
+
   #holdsKey(location: number, view: DataView, keyStart: number, keyLength: number): boolean {
     const segment = this.#segments.segmentAt(location);
     const offset = this.#segments.offsetAt(location);
@@ -227,4 +259,13 @@ export class KeyIndex {
     this.bytes += (capacity - (old.length >>> 1)) * SLOT_BYTES;
     this.#tables[partition] = slots;
   }
+}
+
+/** The lowest mixed hash whose home is the slot `home` or one behind it. */
+function hashOfHome(home: number, capacity: number): number {
+  let hash = Math.ceil((home * TWO_32) / capacity);
+  // The division may round either way; the mapping itself decides.
+  while (hash > 0 && Math.floor((hash - 1) * SLOT_SCALE * capacity) >= home) hash--;
+  while (Math.floor(hash * SLOT_SCALE * capacity) < home) hash++;
+  return hash;
 }

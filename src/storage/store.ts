@@ -21,6 +21,7 @@ import { openLog } from './open-log.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
 import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
+import { ScanWindow } from './scan-window.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
 import { SegmentSupply } from './segment-supply.js';
@@ -28,6 +29,7 @@ import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
+import { viewOf } from './view-of.js';
 
 export type { OnRefused } from './run-intake.js';
 export type { Durability, Room, StoreOptions, StoreStats } from './store-options.js';
@@ -68,6 +70,8 @@ export class Store {
   readonly audit: VersionAudit;
   /** What `lookup` found. */
   readonly found: FoundRecord = new FoundRecord();
+  /** What scans read the index through. */
+  readonly scanWindow: ScanWindow;
   /** What `append` appended. */
   readonly appended: Appended;
   /** Views of the buffers that the last append read from: callers use the same few over and over. */
@@ -99,6 +103,7 @@ export class Store {
       recovered.continued,
     );
     this.#intake = new RunIntake(this.#catalog, this.#log);
+    this.scanWindow = new ScanWindow(this.#catalog);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
     this.#files?.supply.refill();
   }
@@ -384,8 +389,4 @@ export class Store {
     this.#options.telemetry.log('error', 'log-failed', { message: error.message });
     this.#options.onFatal(error);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -53,6 +53,10 @@ export class ReplicaSets {
     return this.sets[this.#setOfPartition[partitionOfHash(hash, this.partitions)]];
   }
 
+  ofPartition(partition: number): ReplicaSet {
+    return this.sets[this.#setOfPartition[partition]];
+  }
+
   /** The owners of a key hash in the order in which they are asked. */
   preferenceOfHash(hash: number): Uint16Array {
     return this.preference(partitionOfHash(hash, this.partitions));

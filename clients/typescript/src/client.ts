@@ -1,23 +1,11 @@
-import {
-  ALL_REPLIES,
-  type MemDbError,
-  Opcode,
-  QUORUM_REPLIES,
-  REPLICAS_MAX,
-  VALUE_BYTES_HARD_MAX,
-} from '@memdb/protocol';
+import { type MemDbError, Opcode, type ScanPlace, type ScanReply } from '@memdb/protocol';
+import { prefixOf, problemOf, repliesOf, sizeProblem } from './core/arguments.js';
 import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.js';
 import { type ClientEvents, Connections } from './core/connections.js';
 import { Dispatcher } from './core/dispatcher.js';
 import { Events } from './core/events.js';
-import {
-  abortedBeforeError,
-  badArgument,
-  closedError,
-  connectFailedError,
-  notSupported,
-  valueTooLarge,
-} from './core/failures.js';
+import { abortedBeforeError, closedError, connectFailedError, notSupported } from './core/failures.js';
+import { KeyScan } from './core/key-scan.js';
 import { KeyScratch } from './core/key-scratch.js';
 import type { Link, LinkContext } from './core/link.js';
 import { Form, type Operation } from './core/operation.js';
@@ -26,8 +14,17 @@ import type { QuorumGetResult } from './core/quorum-result.js';
 import { Session } from './core/session.js';
 import { checkTimeoutMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
 import { createStatistics, type Statistics } from './core/statistics.js';
-import { byteLength } from './core/text.js';
-import type { ConnectOptions, Key, QuorumGetOptions, ReadOptions, Settings, Value, WriteOptions } from './options.js';
+import { readText } from './core/text.js';
+import type {
+  ConnectOptions,
+  Key,
+  KeysOptions,
+  QuorumGetOptions,
+  ReadOptions,
+  Settings,
+  Value,
+  WriteOptions,
+} from './options.js';
 
 /** `db.stats`: the counts, and how things stand now. */
 export interface ClientStatistics extends Readonly<Statistics> {
@@ -208,6 +205,26 @@ export class Client {
     return this.#batch('set', keys, values, options);
   }
 
+  /**
+   * The keys that begin with `prefix`, as text, in no order a caller could use. A key that is there from the beginning
+   * to the end of the scan comes at least once; one that is written or deleted meanwhile may come or not. Keys that are
+   * not UTF-8 come with U+FFFD in them: use `keysBytes` for those. `timeoutMs` is for each request, one for about 32 KiB
+   * of keys; `signal` ends the whole scan with the error `aborted`.
+   *
+   * The scan reads on only as the loop does, and a loop that is left early leaves nothing behind. After an error
+   * `next()` may be called again: it goes on where the scan stood, at another node if need be.
+   *
+   * @example for await (const key of db.keys({ prefix: 'user:' })) console.log(key);
+   */
+  keys(options?: KeysOptions): KeyScan<string> {
+    return this.#scan(options, (bytes) => readText(bytes, 0, bytes.length));
+  }
+
+  /** As `keys`, with bytes. */
+  keysBytes(options?: KeysOptions): KeyScan<Uint8Array> {
+    return this.#scan(options, (bytes) => bytes);
+  }
+
   /** Calls `listener` whenever it happens. Without a listener nothing happens, for `error` too. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): this {
     this.#events.on(name, listener);
@@ -269,6 +286,16 @@ export class Client {
       return Promise.reject(error);
     }
     return this.#launch(operation, opcode, form, key, value);
+  }
+
+  #scan<Read>(options: KeysOptions | undefined, read: (bytes: Uint8Array) => Read): KeyScan<Read> {
+    const prefix = prefixOf(options?.prefix ?? '');
+    const ask = async (place: ScanPlace): Promise<ScanReply> => {
+      const operation = this.#prepare(options);
+      operation.scan = { place, prefix };
+      return this.#launch<ScanReply>(operation, Opcode.scan, Form.scan, '', '');
+    };
+    return new KeyScan(ask, read);
   }
 
   /** Takes an operation with its level, time limit and signal. Throws MemDbError. */
@@ -344,21 +371,3 @@ export class Client {
 }
 
 function noop(): void {}
-
-function problemOf(content: unknown): MemDbError | undefined {
-  if (typeof content === 'string' || content instanceof Uint8Array) return undefined;
-  return badArgument(`keys and values are strings or Uint8Arrays, not ${content === null ? 'null' : typeof content}.`);
-}
-
-function sizeProblem(value: Value): MemDbError | undefined {
-  // A character takes at most three bytes: counting them is for values that may come near the limit only.
-  if (value.length * 3 <= VALUE_BYTES_HARD_MAX) return undefined;
-  return byteLength(value) > VALUE_BYTES_HARD_MAX ? valueTooLarge() : undefined;
-}
-
-function repliesOf(replies: 'quorum' | 'all' | number): number {
-  if (replies === 'quorum') return QUORUM_REPLIES;
-  if (replies === 'all') return ALL_REPLIES;
-  if (Number.isInteger(replies) && replies >= 1 && replies <= REPLICAS_MAX) return replies;
-  throw badArgument(`replies must be 'quorum', 'all' or a number from 1 to ${REPLICAS_MAX}, not ${replies}.`);
-}

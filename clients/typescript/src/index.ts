@@ -3,6 +3,7 @@ export { Client, type ClientStatistics, type CreateClientOptions, createClient }
 export { connect } from './connect.js';
 export type { ManyResult } from './core/batch.js';
 export type { ClientEvents, NodeEvent } from './core/connections.js';
+export type { KeyScan } from './core/key-scan.js';
 export type {
   Address,
   ClientPorts,
@@ -22,6 +23,7 @@ export type {
   ConnectOptions,
   ConsistencyLevel,
   Key,
+  KeysOptions,
   OperationOptions,
   QuorumGetOptions,
   ReadOptions,

@@ -54,6 +54,11 @@ export interface WriteOptions extends OperationOptions {
   readonly consistency?: ConsistencyLevel;
 }
 
+export interface KeysOptions extends OperationOptions {
+  /** Only keys that begin so: a string stands for its UTF-8. Default: all keys. */
+  readonly prefix?: Key;
+}
+
 export interface QuorumGetOptions extends OperationOptions {
   /** How many replicas must answer: a majority, all of them, or a number. Default `quorum`. */
   readonly replies?: 'quorum' | 'all' | number;

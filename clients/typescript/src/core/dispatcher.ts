@@ -21,6 +21,7 @@ import type { ClientPorts } from './ports.js';
 import { readReply } from './reply-reader.js';
 import { retryDelayMs } from './retry-policy.js';
 import type { Routes } from './routes.js';
+import { routeScan } from './scan-request.js';
 import type { Statistics } from './statistics.js';
 import { Turn } from './turn.js';
 import { Watch } from './watch.js';
@@ -109,6 +110,10 @@ export class Dispatcher {
       this.#batches.scatter(operation, operation.part);
       return;
     }
+    if (operation.scan !== undefined) {
+      routeScan(this, operation, operation.scan);
+      return;
+    }
     const keyLength = this.#scratch.load(operation.key);
     if (!isSoundKeyLength(keyLength)) {
       this.fail(operation, keyError(keyLength));
@@ -194,14 +199,14 @@ export class Dispatcher {
     }
     if (operation.part !== undefined) {
       const refusal = this.#batches.gather(operation, operation.part, bytes, view, frame, end, flags);
-      if (refusal === undefined) this.#release(operation);
+      if (refusal === undefined) this.retire(operation);
       else this.#refused(operation, link, refusal);
       return;
     }
     const value = readReply(operation.form, bytes, view, frame, end, flags);
     const resolve = operation.resolve;
     if (operation.form < Form.topology) this.#statistics.succeeded++;
-    this.#release(operation);
+    this.retire(operation);
     resolve(value as never);
   }
 
@@ -221,7 +226,7 @@ export class Dispatcher {
     const reject = operation.reject;
     const part = operation.part;
     if (part === undefined && operation.form < Form.topology) this.#count(error);
-    this.#release(operation);
+    this.retire(operation);
     if (part === undefined) reject(error);
     else for (const index of part.indexes) this.failKey(part.batch, index, error);
   }
@@ -254,11 +259,6 @@ export class Dispatcher {
     if (fork.signal !== undefined) this.#listen(fork, fork.signal);
     this.#watch.follow(fork);
     return fork;
-  }
-
-  /** An operation whose work other operations have taken over. */
-  retire(operation: Operation): void {
-    this.#release(operation);
   }
 
   /** Takes an operation off the connection it was bound to. */
@@ -381,7 +381,8 @@ export class Dispatcher {
     else this.#statistics.notApplied++;
   }
 
-  #release(operation: Operation): void {
+  /** The end of an operation: it has been answered, or others have taken its work over. */
+  retire(operation: Operation): void {
     if (operation.list !== undefined) {
       operation.list.remove(operation);
       this.#queued--;

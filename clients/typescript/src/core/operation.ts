@@ -3,9 +3,20 @@ import type { Key, Value } from '../options.js';
 import type { BatchPart } from './batch.js';
 import type { Link } from './link.js';
 import type { OperationList } from './operation-list.js';
+import type { ScanRequest } from './scan-request.js';
 
 /** What a reply turns into. */
-export const Form = { text: 0, bytes: 1, nothing: 2, presence: 3, quorum: 4, batch: 5, topology: 6, ping: 7 } as const;
+export const Form = {
+  text: 0,
+  bytes: 1,
+  nothing: 2,
+  presence: 3,
+  quorum: 4,
+  batch: 5,
+  scan: 6,
+  topology: 7,
+  ping: 8,
+} as const;
 export type Form = (typeof Form)[keyof typeof Form];
 
 /** Where an operation is. Only `Dispatcher` and `Link` change it. */
@@ -28,6 +39,8 @@ export class Operation {
   key: Key = '';
   value: Value = '';
   part: BatchPart | undefined = undefined;
+  /** Of a page of a scan. */
+  scan: ScanRequest | undefined = undefined;
   resolve: (value: never) => void = ignore;
   reject: (error: MemDbError) => void = ignore;
   signal: AbortSignal | undefined = undefined;
@@ -61,6 +74,7 @@ export class Operation {
     this.key = '';
     this.value = '';
     this.part = undefined;
+    this.scan = undefined;
     this.resolve = ignore;
     this.reject = ignore;
     this.signal = undefined;

@@ -42,7 +42,12 @@ export class Routes {
    * when none is connected.
    */
   pick(hash: number, skip: number): Link | undefined {
-    const first = partitionOfHash(hash, this.#partitions) * this.#replicas;
+    return this.pickOwner(partitionOfHash(hash, this.#partitions), hash, skip);
+  }
+
+  /** As `pick`, for whatever concerns a partition; `hash` chooses among several connections to a node. */
+  pickOwner(partition: number, hash: number, skip: number): Link | undefined {
+    const first = (partition % this.#partitions) * this.#replicas;
     let silent: Link | undefined;
     for (let at = 0; at < this.#replicas; at++) {
       const link = this.nodes[this.#owners[first + ((at + skip) % this.#replicas)] as number]?.pick(hash);

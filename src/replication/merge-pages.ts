@@ -1,0 +1,110 @@
+import { compareStamps, keyHash, type ReplicaPage, type ScanEntry, ScanReach, scanPosition } from '@memdb/protocol';
+
+/** Where the pages that were merged end: everything up to here has been seen on all of them. */
+export type MergedReach =
+  | { readonly kind: 'end' }
+  | { readonly kind: 'place'; readonly position: number; readonly after: Uint8Array };
+
+/** The order of scans: the position, then the bytes of the key. */
+interface Bound {
+  /** 2^32 behind the last key of the partition. */
+  readonly position: number;
+  readonly after: Uint8Array;
+}
+
+const TWO_32 = 4294967296;
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Merges the pages of a majority of owners that begin at one place: calls `present` with every key whose newest
+ * version among them is a value, in order, and returns how far that can be said.
+ *
+ * Only what lies within reach of **all** pages is judged: beyond the shortest one a replica has not been heard, and
+ * its tombstone, or the only copy of a key on this majority, might be there. What is left out comes with the next
+ * page, which begins where this one ends.
+ */
+export function mergePages(
+  pages: readonly ReplicaPage[],
+  hashSeed: number,
+  present: (key: Uint8Array) => void,
+): MergedReach {
+  const positionOf = (entry: ScanEntry): number => {
+    const { key } = entry;
+    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+    return scanPosition(keyHash(key, view, 0, key.length, hashSeed));
+  };
+  const limit = pages
+    .map((page) => boundOf(page, positionOf))
+    .reduce((low, bound) => (order(bound, low) < 0 ? bound : low));
+  const cursors = pages.map((page) => new PageCursor(page, positionOf));
+  for (;;) {
+    const lowest = cursors.reduce<PageCursor | undefined>(
+      (low, cursor) => (cursor.isAtEnd || (low !== undefined && order(cursor, low) >= 0) ? low : cursor),
+      undefined,
+    );
+    if (lowest === undefined || !isWithin(lowest, limit)) break;
+    const { after: key, position } = lowest;
+    let newest: ScanEntry = lowest.entry;
+    for (const cursor of cursors) {
+      if (cursor.isAtEnd || cursor.position !== position || Buffer.compare(cursor.after, key) !== 0) continue;
+      if (isNewer(cursor.entry, newest)) newest = cursor.entry;
+      cursor.move();
+    }
+    if (!newest.absent) present(key);
+  }
+  if (limit.position === TWO_32) return { kind: 'end' };
+  return { kind: 'place', ...limit };
+}
+
+class PageCursor {
+  readonly #page: ReplicaPage;
+  readonly #positionOf: (entry: ScanEntry) => number;
+  #index = 0;
+  position = 0;
+  after: Uint8Array = NO_BYTES;
+
+  constructor(page: ReplicaPage, positionOf: (entry: ScanEntry) => number) {
+    this.#page = page;
+    this.#positionOf = positionOf;
+    this.#read();
+  }
+
+  get isAtEnd(): boolean {
+    return this.#index === this.#page.entries.length;
+  }
+
+  get entry(): ScanEntry {
+    return this.#page.entries[this.#index];
+  }
+
+  move(): void {
+    this.#index++;
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.isAtEnd) return;
+    this.position = this.#positionOf(this.entry);
+    this.after = this.entry.key;
+  }
+}
+
+function boundOf(page: ReplicaPage, positionOf: (entry: ScanEntry) => number): Bound {
+  if (page.reach === ScanReach.end) return { position: TWO_32, after: NO_BYTES };
+  if (page.reach === ScanReach.position) return { position: page.position, after: NO_BYTES };
+  const last = page.entries[page.entries.length - 1];
+  return { position: positionOf(last), after: last.key };
+}
+
+function order(left: Bound, right: Bound): number {
+  return left.position - right.position || Buffer.compare(left.after, right.after);
+}
+
+/** A key is within a bound that names its position only when that bound names it, or one behind it, too. */
+function isWithin(key: Bound, limit: Bound): boolean {
+  return order(key, limit) <= 0;
+}
+
+function isNewer(left: ScanEntry, right: ScanEntry): boolean {
+  return compareStamps(left.stamp.counter, left.stamp.node, right.stamp.counter, right.stamp.node) > 0;
+}

@@ -1,0 +1,307 @@
+import {
+  appendScanKey,
+  decodeReplicaPage,
+  decodeScanRequest,
+  encodeScanReply,
+  Flag,
+  FRAME_HEADER_BYTES,
+  fillScanRequest,
+  frameCorrelation,
+  frameFlags,
+  Opcode,
+  OutgoingBuffer,
+  type ReplicaPage,
+  type ScanPlace,
+  scanRequestBytes,
+} from '@memdb/protocol';
+import type { PeerLink } from '../membership/peer-link.js';
+import { READ_HEDGE_MS, SCAN_PAGE_BYTES, SCAN_PARTITIONS_MAX, SCANS_MAX } from '../model/limits.js';
+import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Turn } from '../ports/turn.js';
+import type { Store } from '../storage/store.js';
+import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
+import type { HeldReplies } from './held-replies.js';
+import { mergePages } from './merge-pages.js';
+import type { Replies, ReplyError, ReplyTarget } from './replies.js';
+import type { ScanPages } from './scan-pages.js';
+import { unavailable } from './write-coordinator.js';
+
+export interface ScanCoordinatorOptions {
+  readonly self: number;
+  readonly hashSeed: number;
+  readonly store: Store;
+  readonly sets: ReplicaSets;
+  readonly replies: Replies;
+  readonly held: HeldReplies;
+  readonly turn: Turn;
+  readonly telemetry: Telemetry;
+  readonly pages: ScanPages;
+  /** By member number. */
+  readonly links: readonly (PeerLink | undefined)[];
+  readonly reachable: (member: number) => boolean;
+}
+
+/** One client's page under way. */
+interface Scan {
+  readonly slot: number;
+  readonly target: ReplyTarget;
+  readonly correlation: number;
+  readonly deadlineMs: number;
+  readonly prefix: Uint8Array;
+  readonly keys: OutgoingBuffer;
+  /** Where the pages that are being asked for begin. */
+  place: ScanPlace;
+  count: number;
+  partitions: number;
+  /** The highest LSN of this node that the reply speaks of. */
+  lsn: number;
+  /** Names the question under way: answers to an earlier one are told apart. */
+  question: number;
+  askedMs: number;
+  readonly asked: Set<number>;
+  readonly pages: Map<number, ReplicaPage>;
+  refusal: ReplyError | undefined;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const SLOT_BITS = 4;
+
+/**
+ * Drives scans: asks a majority of a partition's owners for the keys behind one place, merges their pages, and answers
+ * with the keys and the place where the next page begins. Nothing of a scan is kept between two pages, so a client
+ * may go on at any node.
+ *
+ * Why a key that is there throughout is returned: when the scan comes to it, a version of it has been acknowledged at
+ * quorum, so a majority of owners hold that or a newer one. The majority asked here meets it in one replica at least,
+ * within reach of whose page the key is before the place moves past it (`mergePages`), and whatever is newer is a value
+ * as well, since nobody deletes it. Places are hashes: growth of an index, compaction and a restart move no key across
+ * one. A key whose deletion was acknowledged before the page was asked for is left out, by the same intersection.
+ */
+export class ScanCoordinator {
+  readonly #options: ScanCoordinatorOptions;
+  readonly #scans: (Scan | undefined)[] = new Array(SCANS_MAX).fill(undefined);
+  readonly #answered: Counter;
+  #question = 0;
+  #active = 0;
+
+  constructor(options: ScanCoordinatorOptions) {
+    this.#options = options;
+    this.#answered = options.telemetry.counter('scan_pages_total', 'Pages of scans answered to clients.');
+  }
+
+  /** Pages that are not answered yet. */
+  get pending(): number {
+    return this.#active;
+  }
+
+  /** A client's request for the next page: the body is `bytes[start, end)`. Throws `ProtocolError`. */
+  start(
+    target: ReplyTarget,
+    correlation: number,
+    deadlineMs: number,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): void {
+    const { place, prefix } = decodeScanRequest(bytes, view, start, end);
+    const slot = this.#scans.indexOf(undefined);
+    if (slot === -1 || place.partition >= this.#options.sets.partitions) {
+      this.#options.replies.error(target, Opcode.scan, correlation, slot === -1 ? TOO_MANY : NO_PARTITION);
+      return;
+    }
+    const scan: Scan = {
+      slot,
+      target,
+      correlation,
+      deadlineMs,
+      prefix,
+      keys: new OutgoingBuffer(),
+      place,
+      count: 0,
+      partitions: 0,
+      lsn: 0,
+      question: 0,
+      askedMs: 0,
+      asked: new Set(),
+      pages: new Map(),
+      refusal: undefined,
+    };
+    this.#scans[slot] = scan;
+    this.#active++;
+    this.#ask(scan);
+  }
+
+  /** A replica's page, or its refusal. */
+  onPage(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    const correlation = frameCorrelation(view, start);
+    const scan = this.#scans[correlation & (2 ** SLOT_BITS - 1)];
+    if (scan?.question !== correlation || !scan.asked.has(link.number)) return;
+    if ((frameFlags(view, start) & Flag.error) !== 0) this.#failed(scan, link.number, REFUSED);
+    else this.#page(scan, link.number, decodeReplicaPage(bytes, view, start + FRAME_HEADER_BYTES, end));
+  }
+
+  /** The link to a member went down. */
+  onLost(member: number): void {
+    for (const scan of this.#scans) {
+      if (scan?.asked.has(member) === true && !scan.pages.has(member)) this.#failed(scan, member, undefined);
+    }
+  }
+
+  /** Asks further owners where one is slow, and ends what is late. */
+  sweep(nowMs: number): void {
+    for (const scan of this.#scans) {
+      if (scan === undefined) continue;
+      if (scan.target.closed) this.#refuse(scan, LATE);
+      else if (scan.deadlineMs <= nowMs) {
+        // What was found so far is as good as a full page.
+        if (scan.partitions > 0) this.#answer(scan, scan.place);
+        else this.#refuse(scan, LATE);
+      } else if (nowMs - scan.askedMs > READ_HEDGE_MS) this.#askMore(scan, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  #ask(scan: Scan): void {
+    this.#question = (this.#question + 1) % 2 ** (32 - SLOT_BITS);
+    scan.question = ((this.#question << SLOT_BITS) | scan.slot) >>> 0;
+    scan.askedMs = this.#options.turn.nowMs;
+    scan.asked.clear();
+    scan.pages.clear();
+    scan.refusal = undefined;
+    const set = this.#set(scan);
+    const { majority } = set;
+    const { question } = scan;
+    this.#askMore(scan, majority);
+    // The own page may have come at once, and the scan have moved on.
+    if (scan.question === question && this.#scans[scan.slot] === scan && scan.asked.size < majority) {
+      this.#refuse(scan, this.#options.pages.full ? REFUSED : unavailable(scan.asked.size, majority, set));
+    }
+  }
+
+  /** Asks owners until `wanted` have been asked and not failed; as many as there are. */
+  #askMore(scan: Scan, wanted: number): void {
+    const { self, sets, pages } = this.#options;
+    const isOwn = this.#set(scan).selfIndex !== -1 && !scan.asked.has(self) && !pages.full;
+    const missing = wanted - (isOwn ? 1 : 0);
+    for (const member of sets.preference(scan.place.partition)) {
+      if (scan.asked.size >= missing) break;
+      if (member !== self && !scan.asked.has(member)) this.#askMember(scan, member);
+    }
+    if (isOwn) this.#askSelf(scan);
+  }
+
+  #askMember(scan: Scan, member: number): void {
+    const { links, reachable, turn } = this.#options;
+    const link = links[member];
+    if (link?.isUp !== true || !reachable(member)) return;
+    scan.asked.add(member);
+    const remainingMs = Math.max(1, Math.ceil(scan.deadlineMs - turn.nowMs));
+    const bodyBytes = scanRequestBytes(scan.place, scan.prefix);
+    const at = link.begin(Opcode.scan, Flag.forwarded, scan.question, remainingMs, bodyBytes);
+    fillScanRequest(link.out, at, scan.place, scan.prefix);
+  }
+
+  #askSelf(scan: Scan): void {
+    const { self, pages } = this.#options;
+    scan.asked.add(self);
+    const { question } = scan;
+    pages.make(scan.place, scan.prefix, (body, lsn) => {
+      if (this.#scans[scan.slot] !== scan || scan.question !== question) return;
+      scan.lsn = Math.max(scan.lsn, lsn);
+      this.#page(scan, self, decodeReplicaPage(body, new DataView(body.buffer), 0, body.length));
+    });
+  }
+
+  #page(scan: Scan, member: number, page: ReplicaPage): void {
+    scan.pages.set(member, page);
+    if (scan.pages.size < this.#set(scan).majority) return;
+    const { hashSeed, sets } = this.#options;
+    const reach = mergePages([...scan.pages.values()], hashSeed, (key) => {
+      appendScanKey(scan.keys, key);
+      scan.count++;
+    });
+    const { partition } = scan.place;
+    if (reach.kind === 'place') {
+      this.#answer(scan, { partition, position: reach.position, after: reach.after });
+      return;
+    }
+    if (partition + 1 === sets.partitions) {
+      this.#answer(scan, undefined);
+      return;
+    }
+    scan.place = { partition: partition + 1, position: 0, after: NO_BYTES };
+    scan.partitions++;
+    if (scan.keys.end >= SCAN_PAGE_BYTES / 2 || scan.partitions === SCAN_PARTITIONS_MAX) this.#answer(scan, scan.place);
+    else this.#ask(scan);
+  }
+
+  /** An owner that was asked will not answer: another one is asked instead. */
+  #failed(scan: Scan, member: number, refusal: ReplyError | undefined): void {
+    scan.refusal = refusal ?? scan.refusal;
+    const set = this.#set(scan);
+    const { majority, members } = set;
+    const sound = scan.asked.size - 1;
+    scan.asked.delete(member);
+    const { links, reachable, self } = this.#options;
+    const other = members.find(
+      (candidate) =>
+        candidate !== member &&
+        candidate !== self &&
+        !scan.asked.has(candidate) &&
+        links[candidate]?.isUp === true &&
+        reachable(candidate),
+    );
+    if (other !== undefined) this.#askMember(scan, other);
+    else if (sound < majority) this.#refuse(scan, scan.refusal ?? unavailable(sound, majority, set));
+  }
+
+  #answer(scan: Scan, next: ScanPlace | undefined): void {
+    const { store, replies, held } = this.#options;
+    const { target, correlation, keys } = scan;
+    this.#drop(scan);
+    this.#answered.value++;
+    const body = encodeScanReply(next, scan.count, keys.bytes.subarray(0, keys.end));
+    if (target.closed || scan.lsn <= store.durableLsn) {
+      replies.body(target, Opcode.scan, 0, correlation, body);
+      return;
+    }
+    // A key, or its deletion, that is not durable yet may not be spoken of (semantics: Durability).
+    const at = held.begin(store.lastLsn, target, Opcode.scan, 0, correlation, body.length);
+    held.out.bytes.set(body, at);
+  }
+
+  #refuse(scan: Scan, error: ReplyError): void {
+    this.#drop(scan);
+    this.#options.replies.error(scan.target, Opcode.scan, scan.correlation, error);
+  }
+
+  #drop(scan: Scan): void {
+    this.#scans[scan.slot] = undefined;
+    this.#active--;
+  }
+
+  #set(scan: Scan): ReplicaSet {
+    return this.#options.sets.ofPartition(scan.place.partition);
+  }
+}
+
+const TOO_MANY: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: `this node drives ${SCANS_MAX} scans already; try again in a moment, or let fewer scans run at once`,
+};
+const REFUSED: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: 'too few replicas have room for another scan now; try again in a moment, or let fewer scans run at once',
+};
+const LATE: ReplyError = {
+  code: 'timeout',
+  outcome: 'not-applied',
+  message: 'too few replicas gave their keys before the deadline; try again with more time',
+};
+const NO_PARTITION: ReplyError = {
+  code: 'bad-request',
+  outcome: 'not-applied',
+  message: 'the scan names a partition that this cluster does not have; it was begun in another cluster',
+};
