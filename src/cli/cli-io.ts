@@ -6,6 +6,8 @@ export interface CliIo {
   /** A person is looking: a value gets a newline after it. */
   readonly outputIsTerminal: boolean;
   writeOutput(data: string | Uint8Array): void;
+  /** Resolves once whoever reads standard output has taken what was written. */
+  outputDrained(): Promise<void>;
   writeError(text: string): void;
   /** Everything on standard input, up to `bytesMax`; more is an error. */
   readInput(bytesMax: number): Promise<Uint8Array>;

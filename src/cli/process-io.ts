@@ -28,6 +28,11 @@ export function processIo(): ProcessIo {
     workingDirectory,
     outputIsTerminal: process.stdout.isTTY === true,
     writeOutput: (data) => void process.stdout.write(data),
+    outputDrained: () =>
+      new Promise((resolve) => {
+        if (process.stdout.writableNeedDrain) process.stdout.once('drain', resolve);
+        else resolve();
+      }),
     writeError: (text) => void process.stderr.write(text),
     readInput,
     readFile,

@@ -6,6 +6,7 @@ import { registerDelete } from './commands/delete.js';
 import { registerDev } from './commands/dev.js';
 import { registerGet } from './commands/get.js';
 import { registerKeygen } from './commands/keygen.js';
+import { registerKeys } from './commands/keys.js';
 import { registerLog } from './commands/log.js';
 import { registerQuorumGet } from './commands/quorum-get.js';
 import { registerServer } from './commands/server.js';
@@ -76,6 +77,7 @@ function buildProgram(version: string, context: CliContext): Command {
     registerDelete,
     registerContains,
     registerQuorumGet,
+    registerKeys,
     registerLog,
   ]) {
     register(program, context);

@@ -17,6 +17,8 @@ export class Report {
   readonly json: boolean;
   readonly #io: CliIo;
   #written = false;
+  /** Items of the list that is being written; undefined while there is none. */
+  #listed: number | undefined;
 
   constructor(io: CliIo, json: boolean) {
     this.#io = io;
@@ -30,6 +32,26 @@ export class Report {
     this.#written = true;
   }
 
+  /** Begins a result that is a list too long to be held: items are written as they come. */
+  beginList(name: string): void {
+    this.#listed = 0;
+    if (this.json) this.#io.writeOutput(`{${JSON.stringify(name)}:[`);
+  }
+
+  /** One item of the list: in a document, or as text or bytes with their newline. */
+  listItem(document: JsonValue, text: string | Uint8Array): void {
+    const comma = this.#listed === 0 ? '' : ',';
+    this.#listed = (this.#listed ?? 0) + 1;
+    this.#io.writeOutput(this.json ? `${comma}${JSON.stringify(document)}` : text);
+  }
+
+  /** Ends the list; `fields` stand behind it in the document. */
+  endList(fields: { readonly [name: string]: JsonValue }): void {
+    if (this.json) this.#io.writeOutput(`],${JSON.stringify(fields).slice(1)}\n`);
+    this.#listed = undefined;
+    this.#written = true;
+  }
+
   /** Something to know beside the result; never part of standard output. */
   note(text: string): void {
     this.#io.writeError(text.endsWith('\n') ? text : `${text}\n`);
@@ -39,7 +61,9 @@ export class Report {
     const { exitCode, problems, ...rest } = failure;
     const listed = problems?.map(({ source, key, message }) => ({ source, key: key ?? null, message }));
     const error = listed === undefined ? rest : { ...rest, problems: listed };
-    if (this.json) this.result({ error: { ...error, exitCode } }, '');
+    if (this.json && this.#listed !== undefined) {
+      this.endList({ count: this.#listed, complete: false, error: { ...error, exitCode } });
+    } else if (this.json) this.result({ error: { ...error, exitCode } }, '');
     else this.#io.writeError(failureText(failure));
   }
 }

@@ -108,6 +108,30 @@ function inMemory(): void {
     });
     if (found !== keyCount * VALUE_BYTES) throw new Error('a key is missing');
   }
+  slices(store);
+}
+
+/** A scan of everything, slice by slice: each must stay well below a millisecond. */
+function slices(store: Store): void {
+  const window = store.scanWindow;
+  for (const prefix of ['', 'key:0000001']) {
+    const bytes = new TextEncoder().encode(prefix);
+    const sliceMs: number[] = [];
+    timed(`scan, prefix "${prefix}"`, keyCount, () => {
+      for (let partition = 0; partition < store.placement.partitions; partition++) {
+        for (let from = 0; from < 2 ** 32; from = window.end) {
+          const startedMs = performance.now();
+          window.collect(partition, from, new Uint8Array(0), bytes);
+          sliceMs.push(performance.now() - startedMs);
+        }
+      }
+    });
+    sliceMs.sort((left, right) => left - right);
+    const at = (share: number): string => sliceMs[Math.floor((sliceMs.length - 1) * share)].toFixed(3);
+    process.stdout.write(
+      `  ${sliceMs.length} slices: median ${at(0.5)} ms, 99 % ${at(0.99)} ms, longest ${at(1)} ms\n`,
+    );
+  }
 }
 
 function smallSet(): void {

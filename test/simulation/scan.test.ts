@@ -1,6 +1,7 @@
 import { type Client, createClient } from '@memdb/client';
 import test from 'ava';
 import { SIM_PORT, SimCluster, type SimClusterOptions } from '../harness/sim-cluster.js';
+import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
 import { TEST_KEYS } from '../harness/test-keys.js';
 
@@ -54,4 +55,146 @@ test('a scan returns every key once, and with a prefix those that begin so', asy
   t.deepEqual(await settle(all(db.keys({ prefix: 'nothing' }))), []);
   await settle(db.close());
   t.is(cluster.fatal.size, 0);
+});
+
+test('keys there throughout come exactly once, whatever is written, deleted and crashes meanwhile', async (t) => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const { world, cluster, db, settle } = await running(seed, { nodes: 3 + (seed % 2), partitions: 4 });
+    const kept = named('kept:', 4000);
+    const deleted = named('deleted:', 300);
+    const doomed = named('doomed:', 300);
+    await settle(fill(db, [...kept, ...deleted, ...doomed]));
+    for (const key of deleted) await settle(db.delete(key));
+
+    const written = new Set<string>();
+    let scanning = true;
+    const churn = async (writer: number): Promise<void> => {
+      for (let index = 0; scanning; index++) {
+        const dice = world.random.below(4);
+        const fresh = `new:${writer}:${index}`;
+        // An error is a failure of this write alone: what it was about counts as changed meanwhile.
+        if (dice === 0) await db.set(world.random.pick(kept), 'again').catch(() => undefined);
+        else if (dice === 1) await db.delete(doomed[index % doomed.length]).catch(() => undefined);
+        else {
+          written.add(fresh);
+          await db.set(fresh, '').catch(() => undefined);
+        }
+      }
+    };
+    const writers = [0, 1, 2, 3].map(churn);
+    const victim = world.random.pick(cluster.names);
+    world.at(world.nowMs + 1 + world.random.below(20), () => cluster.crash(victim));
+    const other = createClient({
+      ports: world.createPorts('scanner'),
+      seeds: cluster.names.map((host) => ({ host, port: SIM_PORT })),
+      key: TEST_KEYS.client,
+      timeoutMs: 10_000,
+    });
+    const found = await settle(all(other.keys()));
+    scanning = false;
+    await settle(Promise.all(writers));
+
+    const seen = new Set(found);
+    t.is(seen.size, found.length, `seed ${seed}: a key came twice`);
+    const missing = kept.filter((key) => !seen.has(key));
+    t.deepEqual(missing, [], `seed ${seed}`);
+    const allowed = new Set([...kept, ...doomed, ...written]);
+    const strange = found.filter((key) => !allowed.has(key));
+    t.deepEqual(strange, [], `seed ${seed}`);
+    t.true(cluster.log().length > 0 && !world.isRunning(victim), `seed ${seed}: nobody crashed during the scan`);
+    await settle(Promise.all([db.close(), other.close()]));
+    t.is(cluster.fatal.size, 0);
+  }
+});
+
+test('a scan goes on at another node when the one it had asked dies, and after an error where it stood', async (t) => {
+  const { world, cluster, db, settle } = await running(3, { partitions: 1 });
+  const names = named('k', 5000);
+  await settle(fill(db, names));
+  const scan = db.keys();
+  const found: string[] = [];
+  const read = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      const { done, value } = await scan.next();
+      if (done === true) return;
+      found.push(value);
+    }
+  };
+  await settle(read(1500));
+  cluster.crash('n1');
+  await settle(read(1500));
+  cluster.crash('n2');
+  const error = await t.throwsAsync(settle(read(3000)));
+  t.is((error as { outcome?: string }).outcome, 'not-applied');
+  cluster.start(['n1']);
+  cluster.awaitReady(['n1', 'n3']);
+  world.run(world.nowMs + 2000);
+  await settle(read(5000));
+  t.deepEqual(found.sort(), names);
+  t.true((await scan.next()).done);
+  await settle(db.close());
+});
+
+test('a key that one replica of the majority lacks is found, and one that it has not heard deleted is not', async (t) => {
+  const { world, cluster, db, settle } = await running(4);
+  const session = new SimSession(cluster, 'writer');
+  t.is(session.set('n1', 'goes', 'x').error, undefined);
+  cluster.crash('n3');
+  world.run(world.nowMs + 3000);
+  // Node 1 owes node 3 these, and dies before it can tell: node 2 alone has them now.
+  for (const key of named('late', 50)) t.is(session.set('n1', key, 'x').error, undefined);
+  t.is(session.delete('n1', 'goes').error, undefined);
+  cluster.crash('n1');
+  cluster.start(['n3']);
+  cluster.awaitReady(['n2', 'n3']);
+  t.deepEqual((await settle(all(db.keys()))).sort(), named('late', 50));
+  await settle(db.close());
+});
+
+test('a loop that is left early leaves nothing behind, and a signal ends a scan', async (t) => {
+  const { db, settle, cluster } = await running(5);
+  await settle(fill(db, named('k', 3000)));
+  const first = async (): Promise<string | undefined> => {
+    for await (const key of db.keys()) return key;
+    return undefined;
+  };
+  t.regex((await settle(first())) ?? '', /^k/);
+  t.is(db.stats.inProgress, 0);
+  const controller = new AbortController();
+  const scan = db.keys({ signal: controller.signal });
+  await settle(scan.next());
+  controller.abort();
+  const rest = async (): Promise<void> => {
+    while ((await scan.next()).done !== true);
+  };
+  const error = await t.throwsAsync(settle(rest()));
+  t.is((error as { code?: string }).code, 'aborted');
+  t.is(db.stats.inProgress, 0);
+  await settle(db.close());
+  for (const name of cluster.names) t.is(cluster.node(name).replication?.scans.pending, 0);
+});
+
+test('too many scans at once are refused with what to do, and the node goes on', async (t) => {
+  const { db, settle } = await running(6);
+  await settle(fill(db, named('k', 2000)));
+  const scans = Array.from({ length: 100 }, () => all(db.keys({ timeoutMs: 8 })));
+  const results = await settle(Promise.allSettled(scans));
+  const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  t.true(refused.some(({ code, message }) => code === 'overloaded' && /try again in a moment/.test(message)));
+  t.is((await settle(all(db.keys()))).length, 2000);
+  await settle(db.close());
+});
+
+test('binary keys and prefixes come as they are', async (t) => {
+  const { db, settle } = await running(7);
+  const keys = [Uint8Array.of(0, 255, 1), Uint8Array.of(0, 255, 2), Uint8Array.of(1)];
+  for (const key of keys) await settle(db.set(key, ''));
+  const read = async (): Promise<Uint8Array[]> => {
+    const found: Uint8Array[] = [];
+    for await (const key of db.keysBytes({ prefix: Uint8Array.of(0, 255) })) found.push(key);
+    return found.sort((left, right) => Buffer.compare(left, right));
+  };
+  t.deepEqual(await settle(read()), keys.slice(0, 2));
+  t.throws(() => db.keys({ prefix: 5 as unknown as string }), { code: 'bad-request' });
+  await settle(db.close());
 });

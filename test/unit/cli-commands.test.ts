@@ -8,7 +8,7 @@ import { parseKeys } from '../../src/config/key-ring.js';
 const url = `memdb://app:${'A'.repeat(43)}@127.0.0.1:10000`;
 
 /** A client whose operations the test writes; the others fail the test. */
-type FakeClient = Partial<Record<'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet', unknown>>;
+type FakeClient = Partial<Record<'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes', unknown>>;
 
 interface Run {
   readonly code: number;
@@ -38,6 +38,7 @@ async function run(words: readonly string[], options: RunOptions = {}): Promise<
     workingDirectory: '/nowhere',
     outputIsTerminal: options.terminal === true,
     writeOutput: (data) => void output.push(typeof data === 'string' ? Buffer.from(data) : data),
+    outputDrained: async () => {},
     writeError: (text) => {
       errors += text;
     },
@@ -269,4 +270,40 @@ test('keygen makes a table that the keys file takes, a different secret each tim
   const json = JSON.parse((await run(['keygen', '--role', 'client', '--id', 'app', '--json'])).text);
   t.is(json.secret.length, 43);
   t.false(first.text.includes(json.secret));
+});
+
+async function* keysOf(keys: readonly string[], failure?: Error): AsyncGenerator<Uint8Array> {
+  for (const key of keys) yield Buffer.from(key, 'latin1');
+  if (failure !== undefined) throw failure;
+}
+
+test('keys prints one key a line, as bytes, and stops at the limit', async (t) => {
+  const asked: unknown[] = [];
+  const client = {
+    keysBytes: (options: unknown) => {
+      asked.push(options);
+      return keysOf(['a:1', 'a:2', '\xff']);
+    },
+  };
+  const all = await run(['keys', '--prefix', 'a:', '--timeout', '5s'], { client });
+  t.deepEqual([all.code, Buffer.from(all.output).toString('latin1')], [0, 'a:1\na:2\n\xff\n']);
+  t.deepEqual(asked, [{ prefix: 'a:', timeoutMs: 5000 }]);
+  t.is((await run(['keys', '--limit', '2'], { client })).text, 'a:1\na:2\n');
+  const json = await run(['keys', '--json'], { client });
+  t.deepEqual(JSON.parse(json.text), { keys: ['a:1', 'a:2', { keyBase64: '/w==' }], count: 3, complete: true });
+  t.deepEqual(JSON.parse((await run(['keys', '--limit', '0', '--json'], { client })).text), {
+    keys: [],
+    count: 0,
+    complete: false,
+  });
+  t.is((await run(['keys', '--limit', 'many'])).code, 2);
+});
+
+test('keys that fails half way is still valid JSON, and says so', async (t) => {
+  const failure = new MemDbError('unavailable', 'too few replicas');
+  const client = { keysBytes: () => keysOf(['a'], failure) };
+  const { code, text } = await run(['keys', '--json'], { client });
+  t.is(code, 4);
+  const document = JSON.parse(text);
+  t.deepEqual([document.keys, document.complete, document.error.code], [['a'], false, 'unavailable']);
 });

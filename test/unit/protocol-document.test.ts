@@ -4,6 +4,8 @@ import {
   ackLsn,
   ackRefusals,
   ackStreamId,
+  appendScanEntry,
+  appendScanKey,
   ClientHandshake,
   Consistency,
   decodeAuditDiffering,
@@ -17,6 +19,9 @@ import {
   decodeErrorBody,
   decodeGetManyRequest,
   decodeQuorumGetReply,
+  decodeReplicaPage,
+  decodeScanReply,
+  decodeScanRequest,
   decodeSetManyRequest,
   decodeTopology,
   ErrorCode,
@@ -28,6 +33,8 @@ import {
   encodeAuditRoots,
   encodeAuditTable,
   encodeAuditTableRequest,
+  encodeReplicaPage,
+  encodeScanReply,
   encodeTopology,
   errorDefaults,
   Feature,
@@ -49,6 +56,7 @@ import {
   runSegmentGeneration,
   runSegmentOffset,
   runStreamId,
+  ScanReach,
   ServerHandshake,
   STREAM_ACK_HEADER_BYTES,
   STREAM_REFUSAL_BYTES,
@@ -61,6 +69,7 @@ import {
   writeGetManyRequest,
   writeKeyRequest,
   writeQuorumGetReply,
+  writeScanRequest,
   writeSetManyRequest,
   writeSetRequest,
   writeStamp,
@@ -70,7 +79,7 @@ import {
   writeValueReply,
 } from '@memdb/protocol';
 import test from 'ava';
-import { viewOf, written } from '../harness/protocol-frames.js';
+import { placed, viewOf, written } from '../harness/protocol-frames.js';
 
 const document = readFileSync(new URL('../../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
 
@@ -178,6 +187,27 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
         { kind: 'error', error: new MemDbError('overloaded', 'Later.', { node: 1 }) },
       ]),
     ),
+  scan: () => {
+    const place = { partition: 1, position: 2 ** 31 + 5, after: text('b') };
+    return written((out) => writeScanRequest(out, 0, 12, 1500, 22, 3, place, text('a')));
+  },
+  'scan-reply': () => {
+    const keys = written((out) => {
+      appendScanKey(out, text('x'));
+      appendScanKey(out, text('yz'));
+    });
+    const body = encodeScanReply({ partition: 1, position: 2 ** 31 + 9, after: text('yz') }, 2, keys);
+    return written((out) => writeFrame(out, Opcode.scan, Flag.reply, 12, 0, 24, 3, body));
+  },
+  'scan-page': () => {
+    const key = text('xy');
+    const entries = written((out) => {
+      appendScanEntry(out, false, 20, 1, key, viewOf(key), 0, 1);
+      appendScanEntry(out, true, 21, 2, key, viewOf(key), 1, 1);
+    });
+    const body = encodeReplicaPage(ScanReach.position, 2 ** 31 + 9, 2, entries);
+    return written((out) => writeFrame(out, Opcode.scan, Flag.reply, 12, 0, 24, 3, body));
+  },
   topology: () => encodeTopology(topology),
   'stream-run': () => {
     const body = new Uint8Array(STREAM_RUN_HEADER_BYTES + 4);
@@ -269,6 +299,41 @@ test('the code reads the replies and batches of PROTOCOL.md', (t) => {
   );
 });
 
+test('the code reads the scan frames of PROTOCOL.md', (t) => {
+  const body = <Result>(name: string, decode: Decoder<Result>): Result => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start + 28, end);
+  };
+  t.deepEqual(body('scan', decodeScanRequest), {
+    place: { partition: 1, position: 2 ** 31 + 5, after: text('b') },
+    prefix: text('a'),
+  });
+  t.deepEqual(body('scan-reply', decodeScanReply), {
+    next: { partition: 1, position: 2 ** 31 + 9, after: text('yz') },
+    keys: [text('x'), text('yz')],
+  });
+  t.deepEqual(body('scan-page', decodeReplicaPage), {
+    reach: ScanReach.position,
+    position: 2 ** 31 + 9,
+    entries: [
+      { key: text('x'), absent: false, stamp: { counter: 20, node: 1 } },
+      { key: text('y'), absent: true, stamp: { counter: 21, node: 2 } },
+    ],
+  });
+  for (const [name, decode] of [
+    ['scan', decodeScanRequest],
+    ['scan-reply', decodeScanReply],
+    ['scan-page', decodeReplicaPage],
+  ] as const) {
+    const whole = example(name).slice(28);
+    for (let end = 0; end < whole.length; end++) {
+      t.throws(() => decode(whole, viewOf(whole), 0, end), { name: 'ProtocolError' }, `${name} cut at ${end}`);
+    }
+  }
+});
+
+type Decoder<Result> = (bytes: Uint8Array, view: DataView, start: number, end: number) => Result;
+
 test('the code reads the stream frames of PROTOCOL.md', (t) => {
   const run = viewOf(example('stream-run'));
   t.deepEqual(
@@ -345,6 +410,7 @@ test('the code speaks the handshake of PROTOCOL.md', (t) => {
     clusterId: topology.clusterId,
     nodeNumber: 1,
     generation: 9,
+    features: Feature.batch,
     bootNonce: new Uint8Array(8).fill(0xcc),
     random: countingFrom(0x80),
   });

@@ -1,0 +1,103 @@
+import { decodeReplicaPage, type ScanPlace, ScanReach, scanPosition } from '@memdb/protocol';
+import test from 'ava';
+import fc from 'fast-check';
+import { ScanPages } from '../../src/replication/scan-pages.js';
+import { StorageWorld } from '../harness/storage-world.js';
+
+interface Read {
+  readonly keys: string[];
+  readonly next: ScanPlace | undefined;
+  readonly lsn: number;
+}
+
+function readPage(world: StorageWorld, pages: ScanPages, place: ScanPlace, prefix = ''): Read {
+  let read: Read | undefined;
+  pages.make(place, Buffer.from(prefix), (body, lsn) => {
+    const page = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
+    const keys = page.entries.map(({ key }) => Buffer.from(key).toString());
+    const last = keys[keys.length - 1];
+    const { partition } = place;
+    const position = page.reach === ScanReach.lastEntry ? scanPosition(world.hashOf(last)) : page.position;
+    const after = page.reach === ScanReach.lastEntry ? Buffer.from(last) : new Uint8Array();
+    const next = page.reach === ScanReach.end ? undefined : { partition, position, after };
+    read = { keys, next, lsn };
+  });
+  world.world.runUntil(() => read !== undefined, world.world.nowMs + 1000);
+  if (read === undefined) throw new Error('the page was never made');
+  return read;
+}
+
+const start = (partition: number): ScanPlace => ({ partition, position: 0, after: new Uint8Array() });
+
+test('keys there from the beginning come exactly once, however the index grows meanwhile and whatever hashes collide', (t) => {
+  const masks = fc.constantFrom(0, 0xff, 0x00ff00ff, 0xffffffff);
+  const sizes = fc.record({ before: fc.nat(6000), added: fc.nat(6000), seed: fc.nat(1000) });
+  fc.assert(
+    fc.property(masks, fc.constantFrom(1, 4), sizes, (mask, partitions, { before, added, seed }) => {
+      const world = new StorageWorld(seed, { durability: 'none', partitions });
+      // All hashes alike make every lookup a walk: fewer keys, with less in common than their length.
+      const scale = mask === 0 ? 0.05 : 1;
+      world.hash = (key) => (Math.imul(Number(key.slice(1)) + seed, 0x85ebca6b) & mask) >>> 0;
+      const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+      const present = new Set<string>();
+      const late = new Set<string>();
+      for (let index = 0; index < before * scale; index++) present.add(`a${index}`);
+      for (const key of present) world.set(key, 'x', 1, 1);
+      const seen = new Map<string, number>();
+      const additions = Array.from({ length: Math.floor(added * scale) }, (_, index) => `b${index}`);
+      for (let partition = 0; partition < partitions; partition++) {
+        for (let place: ScanPlace | undefined = start(partition); place !== undefined; ) {
+          const { keys, next } = readPage(world, pages, place);
+          for (const key of keys) seen.set(key, (seen.get(key) ?? 0) + 1);
+          place = next;
+          for (const key of additions.splice(0, 700)) {
+            late.add(key);
+            world.set(key, 'y', 2, 1);
+          }
+        }
+      }
+      for (const key of present) t.is(seen.get(key), 1, key);
+      for (const [key, times] of seen) t.true(times === 1 && (present.has(key) || late.has(key)), key);
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('thousands of keys of one hash come in pages of bounded size', (t) => {
+  const world = new StorageWorld(1, { durability: 'none', partitions: 1 });
+  world.hash = () => 5;
+  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  const names = Array.from({ length: 6000 }, (_, index) => `key-${index}`);
+  for (const name of names) world.set(name, '', 1, 1);
+  const found: string[] = [];
+  for (let place: ScanPlace | undefined = start(0); place !== undefined; ) {
+    const { keys, next } = readPage(world, pages, place);
+    t.true(keys.length < 2000);
+    found.push(...keys);
+    place = next;
+  }
+  t.deepEqual(found, names.sort());
+});
+
+test('a page names deletions, and tells the highest LSN that it speaks of', (t) => {
+  const world = new StorageWorld(1, { partitions: 1 });
+  world.set('a', '1', 1, 1);
+  world.delete('a', 2, 1);
+  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  const { keys, lsn } = readPage(world, pages, start(0));
+  t.deepEqual(keys, ['a']);
+  t.is(lsn, world.store.lastLsn);
+});
+
+test('a prefix that nothing has ends pages by work and not by bytes', (t) => {
+  const world = new StorageWorld(1, { durability: 'none', partitions: 1 });
+  for (let index = 0; index < 40_000; index++) world.set(`a${index}`, '', 1, 1);
+  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  let count = 0;
+  for (let place: ScanPlace | undefined = start(0); place !== undefined; count++) {
+    const { keys, next } = readPage(world, pages, place, 'b');
+    t.deepEqual(keys, []);
+    place = next;
+  }
+  t.true(count >= 2);
+});

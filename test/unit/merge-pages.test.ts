@@ -1,0 +1,73 @@
+import { keyHash, type ReplicaPage, type ScanEntry, ScanReach, scanPosition } from '@memdb/protocol';
+import test from 'ava';
+import fc from 'fast-check';
+import { type MergedReach, mergePages } from '../../src/replication/merge-pages.js';
+
+const SEED = 7;
+
+function positionOf(key: string): number {
+  const bytes = Buffer.from(key);
+  return scanPosition(keyHash(bytes, new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length, SEED));
+}
+
+function inOrder(left: string, right: string): number {
+  return positionOf(left) - positionOf(right) || (left < right ? -1 : 1);
+}
+
+/** A replica's own keys with the counter of their version; odd counters stand for deletions. */
+type Replica = ReadonlyMap<string, number>;
+
+interface From {
+  readonly position: number;
+  readonly after: string;
+}
+
+/** The page of `size` keys behind a place, as a replica makes it; `early` ends it below a key instead of at one. */
+function pageOf(replica: Replica, from: From, size: number, early: boolean): ReplicaPage {
+  const behind = [...replica.keys()]
+    .filter((key) => positionOf(key) > from.position || (positionOf(key) === from.position && key > from.after))
+    .sort(inOrder);
+  const entries = behind.slice(0, size).map((key): ScanEntry => {
+    const counter = replica.get(key) ?? 0;
+    return { key: Buffer.from(key), absent: counter % 2 === 1, stamp: { counter, node: 1 } };
+  });
+  if (behind.length <= size) return { reach: ScanReach.end, position: 0, entries };
+  if (early || entries.length === 0) return { reach: ScanReach.position, position: positionOf(behind[size]), entries };
+  return { reach: ScanReach.lastEntry, position: 0, entries };
+}
+
+test('whatever a majority of replicas is asked for each page, what is on a majority is found and what is deleted there is not', (t) => {
+  const key = fc.nat(40).map((number) => `k${number}`);
+  const version = fc.record({ key, counter: fc.integer({ min: 2, max: 9 }), missing: fc.integer({ min: 0, max: 5 }) });
+  const step = fc.record({
+    leftOut: fc.nat(2),
+    left: fc.integer({ min: 1, max: 4 }),
+    right: fc.nat(4),
+    early: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(version, { maxLength: 60 }), fc.array(step, { minLength: 1 }), (versions, steps) => {
+      const replicas = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
+      const newest = new Map<string, number>();
+      for (const { key: name, counter, missing } of versions) {
+        newest.set(name, Math.max(newest.get(name) ?? 0, counter));
+        // Acknowledged at quorum: one replica of three may have missed it.
+        for (const [index, replica] of replicas.entries()) {
+          if (index !== missing) replica.set(name, Math.max(replica.get(name) ?? 0, counter));
+        }
+      }
+      const found: string[] = [];
+      let reach: MergedReach = { kind: 'place', position: 0, after: new Uint8Array() };
+      for (let at = 0; reach.kind === 'place'; at++) {
+        const { leftOut, left, right, early } = steps[at % steps.length];
+        const from: From = { position: reach.position, after: Buffer.from(reach.after).toString() };
+        const asked = replicas.filter((_, index) => index !== leftOut);
+        const pages = [pageOf(asked[0], from, left, early), pageOf(asked[1], from, right + 1, !early)];
+        reach = mergePages(pages, SEED, (bytes) => found.push(Buffer.from(bytes).toString()));
+      }
+      const expected = [...newest].filter(([, counter]) => counter % 2 === 0).map(([name]) => name);
+      t.deepEqual(found, expected.sort(inOrder));
+    }),
+    { numRuns: 1000 },
+  );
+});
