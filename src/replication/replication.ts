@@ -81,7 +81,7 @@ export class Replication {
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
     this.forwarder = new Forwarder(options);
     this.audit = new Audit({ ...options, sets: this.sets });
-    this.scanPages = new ScanPages(store.scanWindow, timers);
+    this.scanPages = new ScanPages(store.scanWindow, timers, options.turn);
     this.scans = new ScanCoordinator({ ...options, sets: this.sets, hashSeed: this.hashSeed, pages: this.scanPages });
     this.#sweep();
     this.#saveCursors();

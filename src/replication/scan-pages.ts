@@ -1,6 +1,7 @@
 import { appendScanEntry, encodeReplicaPage, OutgoingBuffer, type ScanPlace, ScanReach } from '@memdb/protocol';
 import { SCAN_PAGE_BYTES, SCAN_PAGE_SLICES, SCAN_PAGES_MAX } from '../model/limits.js';
 import {
+  isExpired,
   kindOf,
   RECORD_HEADER_BYTES,
   RecordKind,
@@ -11,6 +12,7 @@ import {
   recordNode,
 } from '../model/record.js';
 import type { Timer, Timers } from '../ports/timers.js';
+import type { Turn } from '../ports/turn.js';
 import { SCAN_SLICE_SLOTS, type ScanWindow } from '../storage/scan-window.js';
 
 /** A page of this replica: the body that travels, and the highest LSN that it speaks of (0: none). */
@@ -40,14 +42,16 @@ const NO_BYTES = new Uint8Array(0);
 export class ScanPages {
   readonly #window: ScanWindow;
   readonly #timers: Timers;
+  readonly #turn: Turn;
   readonly #jobs: Job[] = [];
   #timer: Timer | undefined;
   /** Keys that may still be looked at before the timer fires. */
   #budget: number = SCAN_SLICE_SLOTS;
 
-  constructor(window: ScanWindow, timers: Timers) {
+  constructor(window: ScanWindow, timers: Timers, turn: Turn) {
     this.#window = window;
     this.#timers = timers;
+    this.#turn = turn;
   }
 
   /** Whether another page would be one too many: the caller refuses as overloaded. */
@@ -88,9 +92,10 @@ export class ScanPages {
     const window = this.#window;
     window.collect(job.partition, job.position, job.after, job.prefix);
     this.#budget -= WINDOW_COST + window.count;
+    const nowMs = this.#turn.wallMs;
     for (let place = 0; place < window.count; place++) {
       if (job.entries.end >= SCAN_PAGE_BYTES) return this.#finish(job, ScanReach.lastEntry);
-      this.#append(job, place);
+      this.#append(job, place, nowMs);
     }
     if (window.truncated) return this.#finish(job, ScanReach.lastEntry);
     if (window.end === TWO_32) return this.#finish(job, ScanReach.end);
@@ -100,11 +105,12 @@ export class ScanPages {
     return job.slices >= SCAN_PAGE_SLICES && this.#finish(job, ScanReach.position);
   }
 
-  #append(job: Job, place: number): void {
+  #append(job: Job, place: number, nowMs: number): void {
     const segment = this.#window.segmentOf(place);
     const offset = this.#window.offsetOf(place);
     const { bytes, view } = segment;
-    const absent = kindOf(recordKindLength(view, offset)) !== RecordKind.value;
+    const isValue = kindOf(recordKindLength(view, offset)) === RecordKind.value;
+    const absent = !isValue || isExpired(view, offset, nowMs);
     const counter = recordCounter(view, offset);
     const keyLength = recordKeyLength(view, offset);
     const keyStart = offset + RECORD_HEADER_BYTES;

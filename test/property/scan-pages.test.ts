@@ -1,6 +1,7 @@
 import { decodeReplicaPage, type ScanPlace, ScanReach, scanPosition } from '@memdb/protocol';
 import test from 'ava';
 import fc from 'fast-check';
+import { Turn } from '../../src/ports/turn.js';
 import { ScanPages } from '../../src/replication/scan-pages.js';
 import { StorageWorld } from '../harness/storage-world.js';
 
@@ -27,6 +28,11 @@ function readPage(world: StorageWorld, pages: ScanPages, place: ScanPlace, prefi
   return read;
 }
 
+function pagesOf(world: StorageWorld): ScanPages {
+  const { timers, clock } = world.world.createPorts('scanner');
+  return new ScanPages(world.store.scanWindow, timers, new Turn(timers, clock));
+}
+
 const start = (partition: number): ScanPlace => ({ partition, position: 0, after: new Uint8Array() });
 
 test('keys there from the beginning come exactly once, however the index grows meanwhile and whatever hashes collide', (t) => {
@@ -38,7 +44,7 @@ test('keys there from the beginning come exactly once, however the index grows m
       // All hashes alike make every lookup a walk: fewer keys, with less in common than their length.
       const scale = mask === 0 ? 0.05 : 1;
       world.hash = (key) => (Math.imul(Number(key.slice(1)) + seed, 0x85ebca6b) & mask) >>> 0;
-      const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+      const pages = pagesOf(world);
       const present = new Set<string>();
       const late = new Set<string>();
       for (let index = 0; index < before * scale; index++) present.add(`a${index}`);
@@ -66,7 +72,7 @@ test('keys there from the beginning come exactly once, however the index grows m
 test('thousands of keys of one hash come in pages of bounded size', (t) => {
   const world = new StorageWorld(1, { durability: 'none', partitions: 1 });
   world.hash = () => 5;
-  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  const pages = pagesOf(world);
   const names = Array.from({ length: 6000 }, (_, index) => `key-${index}`);
   for (const name of names) world.set(name, '', 1, 1);
   const found: string[] = [];
@@ -83,7 +89,7 @@ test('a page names deletions, and tells the highest LSN that it speaks of', (t) 
   const world = new StorageWorld(1, { partitions: 1 });
   world.set('a', '1', 1, 1);
   world.delete('a', 2, 1);
-  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  const pages = pagesOf(world);
   const { keys, lsn } = readPage(world, pages, start(0));
   t.deepEqual(keys, ['a']);
   t.is(lsn, world.store.lastLsn);
@@ -92,7 +98,7 @@ test('a page names deletions, and tells the highest LSN that it speaks of', (t) 
 test('a prefix that nothing has ends pages by work and not by bytes', (t) => {
   const world = new StorageWorld(1, { durability: 'none', partitions: 1 });
   for (let index = 0; index < 40_000; index++) world.set(`a${index}`, '', 1, 1);
-  const pages = new ScanPages(world.store.scanWindow, world.world.createPorts('scanner').timers);
+  const pages = pagesOf(world);
   let count = 0;
   for (let place: ScanPlace | undefined = start(0); place !== undefined; count++) {
     const { keys, next } = readPage(world, pages, place, 'b');
@@ -100,4 +106,24 @@ test('a prefix that nothing has ends pages by work and not by bytes', (t) => {
     place = next;
   }
   t.true(count >= 2);
+});
+
+test('a value whose time has come counts as deleted', (t) => {
+  const world = new StorageWorld(1, { durability: 'none', partitions: 1 });
+  const { timers, clock } = world.world.createPorts('scanner');
+  const pages = new ScanPages(world.store.scanWindow, timers, new Turn(timers, clock));
+  world.set('a', '', 1, 1, clock.wallMs() + 1000);
+  world.set('b', '', 1, 1);
+  const absent = (): boolean[] => {
+    const found: boolean[] = [];
+    pages.make(start(0), new Uint8Array(), (body) => {
+      const { entries } = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
+      found.push(...entries.map((entry) => entry.absent));
+    });
+    world.world.runUntil(() => found.length > 0, world.world.nowMs + 100);
+    return found.sort();
+  };
+  t.deepEqual(absent(), [false, false]);
+  world.run(1000);
+  t.deepEqual(absent(), [false, true]);
 });
