@@ -1,8 +1,8 @@
 import { BodyReader } from './body-reader.js';
 import { MemDbError, ProtocolError } from './errors.js';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
-import { BATCH_ITEMS_MAX, KEY_BYTES_HARD_MAX, VALUE_BYTES_HARD_MAX } from './limits.js';
-import { Consistency, Opcode } from './opcodes.js';
+import { FRAME_HEADER_BYTES, readCounter, writeCounter, writeFrameHeader } from './frame.js';
+import { BATCH_ITEMS_MAX, KEY_BYTES_HARD_MAX, TTL_BYTES, VALUE_BYTES_HARD_MAX } from './limits.js';
+import { Consistency, Opcode, RequestOption } from './opcodes.js';
 import type { OutgoingBuffer } from './outgoing-buffer.js';
 import { appendWireBytes, type WireBytes } from './wire-bytes.js';
 
@@ -31,7 +31,7 @@ export function writeGetManyRequest(
   keys: readonly WireBytes[],
   flags: number = 0,
 ): void {
-  const at = begin(out, consistency, keys.length);
+  const at = begin(out, consistency, keys.length, 0);
   for (const key of keys) {
     const item = out.reserve(2);
     // First append, then read `out.view`: growing replaces it.
@@ -41,7 +41,10 @@ export function writeGetManyRequest(
   finish(out, at, Opcode.getMany, flags, correlation, deadlineMs, counter, epoch);
 }
 
-/** Writes a setMany. Throws as `writeGetManyRequest` does, and `value-too-large`. */
+/**
+ * Writes a setMany; with `ttlMs` above 0 all its values expire, as in `writeSetRequest`. Throws as
+ * `writeGetManyRequest` does, and `value-too-large`.
+ */
 export function writeSetManyRequest(
   out: OutgoingBuffer,
   correlation: number,
@@ -51,8 +54,9 @@ export function writeSetManyRequest(
   consistency: number,
   entries: readonly (readonly [key: WireBytes, value: WireBytes])[],
   flags: number = 0,
+  ttlMs: number = 0,
 ): void {
-  const at = begin(out, consistency, entries.length);
+  const at = begin(out, consistency, entries.length, ttlMs);
   for (const [key, value] of entries) {
     const item = out.reserve(8);
     const keyBytes = appendChecked(out, at, key, KEY_BYTES_HARD_MAX, 'key-too-large');
@@ -63,12 +67,15 @@ export function writeSetManyRequest(
   finish(out, at, Opcode.setMany, flags, correlation, deadlineMs, counter, epoch);
 }
 
-function begin(out: OutgoingBuffer, consistency: number, count: number): number {
+function begin(out: OutgoingBuffer, consistency: number, count: number, ttlMs: number): number {
   if (count > BATCH_ITEMS_MAX) {
     throw new MemDbError('batch-too-large', `The batch has ${count} items; one takes at most ${BATCH_ITEMS_MAX}.`);
   }
-  const at = out.reserve(FRAME_HEADER_BYTES + 4);
-  out.view.setUint32(at + FRAME_HEADER_BYTES, consistency | (count << 16), true);
+  const expires = ttlMs !== 0;
+  const at = out.reserve(FRAME_HEADER_BYTES + 4 + (expires ? TTL_BYTES : 0));
+  const options = expires ? RequestOption.ttl : 0;
+  out.view.setUint32(at + FRAME_HEADER_BYTES, consistency | (options << 8) | (count << 16), true);
+  if (expires) writeCounter(out.view, at + FRAME_HEADER_BYTES + 4, ttlMs);
   return at;
 }
 
@@ -115,6 +122,7 @@ export function decodeGetManyRequest(
 ): { readonly consistency: number; readonly keys: readonly BatchKey[] } {
   const reader = readerOf('getMany', bytes, view, frame, end);
   const consistency = readConsistency(reader);
+  reader.zeros(1);
   const count = readCount(reader, 2);
   const keys: BatchKey[] = [];
   for (let index = 0; index < count; index++) {
@@ -125,16 +133,22 @@ export function decodeGetManyRequest(
   return { consistency, keys };
 }
 
-/** Reads the setMany `[frame, end)`. Throws ProtocolError. Keys and values may be over-long: the node refuses those. */
+/**
+ * Reads the setMany `[frame, end)`; `ttlMs` is 0 where its values do not expire. Throws ProtocolError. Keys and values
+ * may be over-long, and a time to live may be any number: the node refuses those.
+ */
 export function decodeSetManyRequest(
   bytes: Uint8Array,
   view: DataView,
   frame: number,
   end: number,
-): { readonly consistency: number; readonly entries: readonly BatchEntry[] } {
+): { readonly consistency: number; readonly ttlMs: number; readonly entries: readonly BatchEntry[] } {
   const reader = readerOf('setMany', bytes, view, frame, end);
   const consistency = readConsistency(reader);
-  const count = readCount(reader, 8);
+  const options = reader.u8('options');
+  if (options !== 0 && options !== RequestOption.ttl) reader.fail(`options ${options}`);
+  const count = readCount(reader, 8, options === 0 ? 0 : TTL_BYTES);
+  const ttlMs = options === 0 ? 0 : readCounter(view, reader.skip(TTL_BYTES, 'time to live'));
   const entries: BatchEntry[] = [];
   for (let index = 0; index < count; index++) {
     const keyLength = reader.u16('key length');
@@ -144,7 +158,7 @@ export function decodeSetManyRequest(
     entries.push({ keyStart, keyLength, valueStart: reader.skip(valueLength, 'value'), valueLength });
   }
   reader.finish();
-  return { consistency, entries };
+  return { consistency, ttlMs, entries };
 }
 
 function readerOf(what: string, bytes: Uint8Array, view: DataView, frame: number, end: number): BodyReader {
@@ -155,14 +169,14 @@ function readerOf(what: string, bytes: Uint8Array, view: DataView, frame: number
 function readConsistency(reader: BodyReader): number {
   const consistency = reader.u8('consistency');
   if (consistency < Consistency.one || consistency > Consistency.serial) reader.fail(`consistency ${consistency}`);
-  reader.zeros(1);
   return consistency;
 }
 
 /** The number of items, which must fit into what is left at `leastBytes` each: nothing is made for a mere claim. */
-function readCount(reader: BodyReader, leastBytes: number): number {
+function readCount(reader: BodyReader, leastBytes: number, fixedBytes: number = 0): number {
   const count = reader.u16('number of items');
   if (count > BATCH_ITEMS_MAX) reader.fail(`${count} items, at most ${BATCH_ITEMS_MAX} are accepted`);
-  if (count * leastBytes > reader.end - reader.at) reader.fail(`${count} items in ${reader.end - reader.at} bytes`);
+  if (fixedBytes + count * leastBytes > reader.end - reader.at)
+    reader.fail(`${count} items in ${reader.end - reader.at} bytes`);
   return count;
 }

@@ -27,7 +27,7 @@ export { hmacSha512 } from './hmac.js';
 export { keyHash, partitionOfHash } from './key-hash.js';
 export * from './key-request.js';
 export * from './limits.js';
-export { Consistency, FEATURES_KNOWN, Feature, Flag, Opcode, Role } from './opcodes.js';
+export { Consistency, FEATURES_KNOWN, Feature, Flag, Opcode, RequestOption, Role } from './opcodes.js';
 export { type ByteSink, flushTo, OUTGOING_START_BYTES, OutgoingBuffer } from './outgoing-buffer.js';
 export * from './peer-messages.js';
 export { writeFrame } from './plain-frame.js';

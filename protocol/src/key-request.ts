@@ -1,7 +1,7 @@
 import { MemDbError, ProtocolError } from './errors.js';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
-import { KEY_BYTES_HARD_MAX, KEY_REQUEST_FIXED_BYTES, VALUE_BYTES_HARD_MAX } from './limits.js';
-import { Consistency, Opcode } from './opcodes.js';
+import { FRAME_HEADER_BYTES, readCounter, writeCounter, writeFrameHeader } from './frame.js';
+import { KEY_BYTES_HARD_MAX, KEY_REQUEST_FIXED_BYTES, TTL_BYTES, VALUE_BYTES_HARD_MAX } from './limits.js';
+import { Consistency, Opcode, RequestOption } from './opcodes.js';
 import type { OutgoingBuffer } from './outgoing-buffer.js';
 import { appendWireBytes, type WireBytes } from './wire-bytes.js';
 
@@ -9,9 +9,9 @@ import { appendWireBytes, type WireBytes } from './wire-bytes.js';
  * Requests about one key share a layout (PROTOCOL.md, "Requests about one key"); offsets are from the frame's start:
  *
  *    28 u8  consistency (quorumGet: replies)
- *    29 u8  options, 0
+ *    29 u8  options; 1, of a set: it expires
  *    30 u16 key bytes
- *    32     key, then for set the value
+ *    32     key, then for set u64 ttlMs with option 1, and the value
  *
  * Everything here is hot: `bench -- node` and `bench -- client` watch it.
  */
@@ -40,7 +40,7 @@ export function writeKeyRequest(
 ): void {
   const at = out.reserve(KEY_OFFSET);
   const keyBytes = appendKey(out, at, key);
-  finish(out, at, opcode, flags, correlation, deadlineMs, counter, epoch, consistency, keyBytes);
+  finish(out, at, opcode, flags, correlation, deadlineMs, counter, epoch, consistency, keyBytes, 0);
 }
 
 /** As `writeKeyRequest`, with a key that is encoded already: `source[start, start + length)`. */
@@ -61,12 +61,13 @@ export function writeKeyRangeRequest(
   checkKeyBytes(length);
   const at = out.reserve(KEY_OFFSET);
   out.appendRange(source, sourceView, start, length);
-  finish(out, at, opcode, flags, correlation, deadlineMs, counter, epoch, consistency, length);
+  finish(out, at, opcode, flags, correlation, deadlineMs, counter, epoch, consistency, length, 0);
 }
 
 /**
- * Writes a set. Throws MemDbError `key-too-large` or `value-too-large`, not-applied, for what no node accepts, and
- * leaves `out` as it was then.
+ * Writes a set; with `ttlMs` above 0 its value expires so many milliseconds after a node took it, which only a peer of
+ * feature `ttl` understands. Throws MemDbError `key-too-large` or `value-too-large`, not-applied, for what no node
+ * accepts, and leaves `out` as it was then.
  */
 export function writeSetRequest(
   out: OutgoingBuffer,
@@ -78,11 +79,13 @@ export function writeSetRequest(
   key: WireBytes,
   value: WireBytes,
   flags: number = 0,
+  ttlMs: number = 0,
 ): void {
   const at = out.reserve(KEY_OFFSET);
   const keyBytes = appendKey(out, at, key);
+  if (ttlMs !== 0) appendTtl(out, ttlMs);
   appendValue(out, at, value);
-  finish(out, at, Opcode.set, flags, correlation, deadlineMs, counter, epoch, consistency, keyBytes);
+  finish(out, at, Opcode.set, flags, correlation, deadlineMs, counter, epoch, consistency, keyBytes, ttlMs);
 }
 
 /** As `writeSetRequest`, with a key that is encoded already: `source[start, start + length)`. */
@@ -99,12 +102,14 @@ export function writeSetRangeRequest(
   length: number,
   value: WireBytes,
   flags: number = 0,
+  ttlMs: number = 0,
 ): void {
   checkKeyBytes(length);
   const at = out.reserve(KEY_OFFSET);
   out.appendRange(source, sourceView, start, length);
+  if (ttlMs !== 0) appendTtl(out, ttlMs);
   appendValue(out, at, value);
-  finish(out, at, Opcode.set, flags, correlation, deadlineMs, counter, epoch, consistency, length);
+  finish(out, at, Opcode.set, flags, correlation, deadlineMs, counter, epoch, consistency, length, ttlMs);
 }
 
 function appendKey(out: OutgoingBuffer, at: number, key: WireBytes): number {
@@ -116,6 +121,11 @@ function appendKey(out: OutgoingBuffer, at: number, key: WireBytes): number {
     checkKeyBytes(keyBytes);
   }
   return keyBytes;
+}
+
+function appendTtl(out: OutgoingBuffer, ttlMs: number): void {
+  const at = out.reserve(TTL_BYTES);
+  writeCounter(out.view, at, ttlMs);
 }
 
 function appendValue(out: OutgoingBuffer, at: number, value: WireBytes): void {
@@ -149,11 +159,13 @@ function finish(
   epoch: number,
   consistency: number,
   keyBytes: number,
+  ttlMs: number,
 ): void {
   const view = out.view;
   const bodyBytes = out.end - at - FRAME_HEADER_BYTES;
   writeFrameHeader(view, at, bodyBytes, opcode, flags, correlation, deadlineMs, counter, epoch);
-  view.setUint32(at + FRAME_HEADER_BYTES, consistency | (keyBytes << 16), true);
+  const options = ttlMs === 0 ? 0 : RequestOption.ttl;
+  view.setUint32(at + FRAME_HEADER_BYTES, consistency | (options << 8) | (keyBytes << 16), true);
 }
 
 /**
@@ -162,29 +174,32 @@ function finish(
  * node to refuse: the frame itself is sound.
  */
 export function checkKeyRequest(view: DataView, frame: number, end: number): void {
-  checkFixed(view, frame, end);
+  checkFixed(view, frame, end, 0);
   checkConsistency(view, frame);
   if (KEY_OFFSET + view.getUint16(frame + 30, true) !== end - frame) failKey(view, frame, end);
 }
 
-/** As `checkKeyRequest`, for a set: the key lies in the frame, the value is the rest. */
+/** As `checkKeyRequest`, for a set: key and time to live lie in the frame, the value is the rest. */
 export function checkSetRequest(view: DataView, frame: number, end: number): void {
-  checkFixed(view, frame, end);
+  checkFixed(view, frame, end, RequestOption.ttl);
   checkConsistency(view, frame);
-  if (KEY_OFFSET + view.getUint16(frame + 30, true) > end - frame) failKey(view, frame, end);
+  if (setRequestValueStart(view, frame) > end) failKey(view, frame, end);
 }
 
 /** As `checkKeyRequest`, for a quorumGet, where any number of replies is sound. */
 export function checkQuorumGetRequest(view: DataView, frame: number, end: number): void {
-  checkFixed(view, frame, end);
+  checkFixed(view, frame, end, 0);
   if (KEY_OFFSET + view.getUint16(frame + 30, true) !== end - frame) failKey(view, frame, end);
 }
 
-function checkFixed(view: DataView, frame: number, end: number): void {
+function checkFixed(view: DataView, frame: number, end: number, optionsKnown: number): void {
   if (end - frame < KEY_OFFSET) {
     throw new ProtocolError('bad-request', frame, `key request of ${end - frame} bytes, at least ${KEY_OFFSET}`);
   }
-  if (view.getUint8(frame + 29) !== 0) throw new ProtocolError('bad-request', frame + 29, 'key request with options');
+  const options = view.getUint8(frame + 29);
+  if ((options & ~optionsKnown) !== 0) {
+    throw new ProtocolError('bad-request', frame + 29, `key request with options ${options}`);
+  }
 }
 
 function checkConsistency(view: DataView, frame: number): void {
@@ -211,5 +226,11 @@ export function keyRequestKeyLength(view: DataView, frame: number): number {
 }
 /** Where the value of the checked set at `frame` begins; it ends with the frame. */
 export function setRequestValueStart(view: DataView, frame: number): number {
-  return frame + KEY_OFFSET + view.getUint16(frame + 30, true);
+  const keyEnd = frame + KEY_OFFSET + view.getUint16(frame + 30, true);
+  return view.getUint8(frame + 29) === RequestOption.ttl ? keyEnd + TTL_BYTES : keyEnd;
+}
+/** Milliseconds after which the value of the checked set at `frame` expires; 0: never. Any number may stand there. */
+export function setRequestTtlMs(view: DataView, frame: number): number {
+  if (view.getUint8(frame + 29) !== RequestOption.ttl) return 0;
+  return readCounter(view, frame + KEY_OFFSET + view.getUint16(frame + 30, true));
 }

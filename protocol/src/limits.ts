@@ -61,17 +61,29 @@ export const AUDIT_LIST_MAX = 16_384;
 /** consistency 1 + options 1 + key length 2, before the key. */
 export const KEY_REQUEST_FIXED_BYTES = 4;
 
+/** A time to live in a request: u64 milliseconds. */
+export const TTL_BYTES = 8;
+/**
+ * The longest time to live: 3650 days of 86,400,000 ms. What shall outlive that is no cache entry and no session, and
+ * milliseconds taken for microseconds, or a point in time taken for a span, show up as an error instead of as a key
+ * that never goes.
+ */
+export const TTL_MS_MAX = 315_360_000_000;
+
 /** A frame that every side must accept, so that pings, small batches and topologies of small clusters always fit. */
 export const FRAME_BYTES_FLOOR = 65_536;
 
 /**
- * The longest request, the length field included, where keys and values have these limits: a set of both.
+ * The longest request, the length field included, where keys and values have these limits: a set of both that expires.
  * A batch must fit into the same length; the client cuts it.
  *
- * @example maxFrameBytes(4096, 8 MiB) = 28 + 4 + 4096 + 8,388,608 = 8,392,736
+ * @example maxFrameBytes(4096, 8 MiB) = 28 + 4 + 4096 + 8 + 8,388,608 = 8,392,744
  */
 export function maxFrameBytes(maxKeyBytes: number, maxValueBytes: number): number {
-  return Math.max(FRAME_BYTES_FLOOR, FRAME_HEADER_BYTES + KEY_REQUEST_FIXED_BYTES + maxKeyBytes + maxValueBytes);
+  return Math.max(
+    FRAME_BYTES_FLOOR,
+    FRAME_HEADER_BYTES + KEY_REQUEST_FIXED_BYTES + maxKeyBytes + TTL_BYTES + maxValueBytes,
+  );
 }
 
 /**

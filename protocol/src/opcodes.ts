@@ -50,6 +50,12 @@ export const Flag = {
 export const Consistency = { one: 1, quorum: 2, all: 3, serial: 4 } as const;
 export type Consistency = (typeof Consistency)[keyof typeof Consistency];
 
+/** Bits of the options byte of a request about keys. */
+export const RequestOption = {
+  /** Of set and setMany, where feature `ttl` was agreed on: a time to live follows. */
+  ttl: 1,
+} as const;
+
 /**
  * Abilities that go beyond the first version's core, one bit each; hello carries those of the client, welcome those
  * that both sides have. A message of a feature is sent only where its bit was agreed on. Bits are never reused.
@@ -59,11 +65,13 @@ export const Feature = {
   batch: 1,
   /** scan. */
   scan: 2,
+  /** Option `ttl` of set and setMany; between nodes, versions that carry a deadline. */
+  ttl: 4,
   /** auditRoots, auditTable, auditList and auditFetch. */
   audit: 8,
 } as const;
 /** All bits this version knows. */
-export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.audit;
+export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.ttl | Feature.audit;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

@@ -14,6 +14,7 @@ const millisecondsPerUnit: ReadonlyMap<string, number> = new Map([
   ['s', 1e3],
   ['m', 60e3],
   ['h', 3_600e3],
+  ['d', 86_400e3],
 ]);
 
 /** Reads a size such as "16MiB", "4 KiB" or "512" (bytes). Undefined unless it is a whole number of bytes. */

@@ -85,6 +85,11 @@ export class PeerLink implements ConnectionHandler {
     return this.#state.kind === 'up';
   }
 
+  /** Features that both sides have; none while the link is down. */
+  get features(): number {
+    return this.#state.kind === 'up' ? this.#state.peer.features : 0;
+  }
+
   get address(): Address {
     return this.#address();
   }

@@ -115,9 +115,17 @@ export function isExpired(view: DataView, offset: number, nowMs: number): boolea
   return expiresAtMs !== 0 && expiresAtMs <= nowMs;
 }
 
-/** What a deadline may be: not 0, which stands for none, and not beyond the last day of ECMAScript's calendar. */
+/** The last moment of ECMAScript's calendar, in the year 275760. */
+const DEADLINE_MS_MAX = 8.64e15;
+
+/** What a deadline may be: not 0, which stands for none, and not beyond the calendar. */
 export function isDeadline(expiresAtMs: number): boolean {
-  return expiresAtMs > 0 && expiresAtMs <= 8.64e15;
+  return expiresAtMs > 0 && expiresAtMs <= DEADLINE_MS_MAX;
+}
+/** The deadline of a value that was taken at the wall clock's `nowMs` and lives `ttlMs`. */
+export function deadlineAfter(nowMs: number, ttlMs: number): number {
+  // A wall clock may say anything; what it says must fit into a record.
+  return Math.min(DEADLINE_MS_MAX, Math.max(1, Math.ceil(nowMs + ttlMs)));
 }
 export function readDeadline(view: DataView, at: number): number {
   return view.getUint32(at, true) + view.getUint32(at + 4, true) * TWO_32;

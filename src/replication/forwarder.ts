@@ -53,7 +53,10 @@ export class Forwarder {
     return this.#slots.length - this.#free.length;
   }
 
-  /** Forwards a request whose body is `bytes[bodyStart, end)` to the first owner that can be reached. */
+  /**
+   * Forwards a request whose body is `bytes[bodyStart, end)` to the first owner that can be reached. `features` are
+   * those without which the request is not understood.
+   */
   forward(
     target: ReplyTarget,
     opcode: number,
@@ -63,12 +66,18 @@ export class Forwarder {
     bytes: Uint8Array,
     bodyStart: number,
     end: number,
+    features: number,
   ): void {
     const member = this.#choose(owners, 0);
     const slot = this.#free.pop() ?? this.#newSlot();
     if (member === 0 || slot === -1) {
       if (slot !== -1) this.#free.push(slot);
       this.#options.replies.error(target, opcode, correlation, member === 0 ? NO_OWNER : TOO_MANY);
+      return;
+    }
+    if (this.#options.links[member]?.isUp === true && !hasFeatures(this.#options.links[member], features)) {
+      this.#free.push(slot);
+      this.#options.replies.error(target, opcode, correlation, OLDER_OWNER);
       return;
     }
     const forwarded = this.#slots[slot];
@@ -166,10 +175,21 @@ export class Forwarder {
   }
 }
 
+/** Whether the node at the other end of a link understands what needs these features. */
+export function hasFeatures(link: PeerLink | undefined, features: number): boolean {
+  return link !== undefined && (link.features & features) === features;
+}
+
 function isRead(opcode: number): boolean {
   return opcode === Opcode.get || opcode === Opcode.contains || opcode === Opcode.quorumGet;
 }
 
+/** Refusal of what an owner, running an older version, would not understand. */
+export const OLDER_OWNER: ReplyError = {
+  code: 'not-supported',
+  outcome: 'not-applied',
+  message: 'a replica of this key runs a version that does not know ttlMs; upgrade every node first',
+};
 const NO_OWNER: ReplyError = {
   code: 'unavailable',
   outcome: 'not-applied',

@@ -1,4 +1,5 @@
-import { Consistency, Opcode } from '@memdb/protocol';
+import { Consistency, Feature, Opcode } from '@memdb/protocol';
+import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
   expiryBytes,
@@ -14,6 +15,7 @@ import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
+import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import type { PeerStream } from './peer-stream.js';
 import { PendingWrites } from './pending-writes.js';
 import type { Replies, ReplyError, ReplyTarget } from './replies.js';
@@ -27,6 +29,8 @@ export interface WriteCoordinatorOptions {
   readonly telemetry: Telemetry;
   /** By member number; no stream for this node itself. */
   readonly streams: readonly (PeerStream | undefined)[];
+  /** By member number. */
+  readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
 }
 
@@ -120,6 +124,10 @@ export class WriteCoordinator {
       replies.error(target, opcode, correlation, unavailable(this.#reachableOwners[set.index], needed, set));
       return;
     }
+    if (expiresAtMs !== 0 && !this.#ownersKnowDeadlines(set)) {
+      replies.error(target, opcode, correlation, OLDER_OWNER);
+      return;
+    }
     const kind = opcode === Opcode.delete ? RecordKind.tombstone : RecordKind.value;
     const room = store.room(RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength, kind);
     if (room !== 'ok') {
@@ -207,6 +215,12 @@ export class WriteCoordinator {
       }
       while (queue.size !== 0 && queue.target(queue.headSlot) === undefined) queue.pop();
     }
+  }
+
+  /** An owner of an older version would refuse the record, and with it all that this node streams behind it. */
+  #ownersKnowDeadlines(set: ReplicaSet): boolean {
+    const { links } = this.#options;
+    return set.members.every((member) => links[member]?.isUp !== true || hasFeatures(links[member], Feature.ttl));
   }
 
   #stream(set: ReplicaSet, lsn: number): void {

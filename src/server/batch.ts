@@ -7,7 +7,10 @@ import {
   Opcode,
   OutgoingBuffer,
   ProtocolError,
+  RequestOption,
   STAMP_BYTES,
+  TTL_BYTES,
+  writeCounter,
 } from '@memdb/protocol';
 import type { Replies, ReplyTarget } from '../replication/replies.js';
 import type { ClientRequests } from './client-requests.js';
@@ -47,6 +50,7 @@ export class Batch implements ReplyTarget {
   run(
     requests: ClientRequests,
     selector: number,
+    ttlMs: number,
     timeoutMs: number,
     token: number,
     bytes: Uint8Array,
@@ -58,15 +62,21 @@ export class Batch implements ReplyTarget {
     const items = this.#locate(set, view, at, end);
     if (items.length === 0) this.#answer();
     const opcode = set ? Opcode.set : Opcode.get;
+    const ttlBytes = ttlMs === 0 ? 0 : TTL_BYTES;
     for (const [index, item] of items.entries()) {
-      // Forwarding needs the item as a request of its own: four bytes in front of the key.
-      const request = new Uint8Array(ITEM_REQUEST_BYTES + item.keyLength + item.valueLength);
-      const requestView = new DataView(request.buffer);
-      requestView.setUint8(0, selector);
-      requestView.setUint16(2, item.keyLength, true);
-      request.set(bytes.subarray(item.keyStart, item.keyStart + item.keyLength + item.valueLength), ITEM_REQUEST_BYTES);
-      this.inflight++;
+      // Forwarding needs the item as a request of its own: four bytes in front of the key, the time to live behind it.
       const keyEnd = ITEM_REQUEST_BYTES + item.keyLength;
+      const valueStart = keyEnd + ttlBytes;
+      const request = new Uint8Array(valueStart + item.valueLength);
+      const requestView = new DataView(request.buffer);
+      const itemKeyEnd = item.keyStart + item.keyLength;
+      requestView.setUint8(0, selector);
+      requestView.setUint8(1, ttlMs === 0 ? 0 : RequestOption.ttl);
+      requestView.setUint16(2, item.keyLength, true);
+      request.set(bytes.subarray(item.keyStart, itemKeyEnd), ITEM_REQUEST_BYTES);
+      if (ttlMs !== 0) writeCounter(requestView, keyEnd, ttlMs);
+      request.set(bytes.subarray(itemKeyEnd, itemKeyEnd + item.valueLength), valueStart);
+      this.inflight++;
       requests.operate(
         this,
         opcode,
@@ -79,8 +89,9 @@ export class Batch implements ReplyTarget {
         requestView,
         ITEM_REQUEST_BYTES,
         item.keyLength,
-        keyEnd,
+        valueStart,
         item.valueLength,
+        ttlMs,
       );
     }
   }

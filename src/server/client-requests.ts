@@ -3,6 +3,7 @@ import {
   BATCH_ITEMS_MAX,
   Consistency,
   encodeTopology,
+  Feature,
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
@@ -13,8 +14,13 @@ import {
   keyHash,
   Opcode,
   ProtocolError,
+  RequestOption,
+  readCounter,
+  TTL_BYTES,
+  TTL_MS_MAX,
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
+import { deadlineAfter } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import type { Replication } from '../replication/replication.js';
@@ -95,9 +101,20 @@ export class ClientRequests {
         if (keyStart + keyLength > end || (opcode !== Opcode.set && keyStart + keyLength !== end)) {
           throw new ProtocolError('bad-request', start, `key of ${keyLength} bytes in a body of ${end - body}`);
         }
-        if (view.getUint8(body + 1) !== 0) {
-          this.#refuse(target, opcode, correlation, NO_OPTIONS);
-          return;
+        let valueStart = keyStart + keyLength;
+        let ttlMs = 0;
+        const options = view.getUint8(body + 1);
+        if (options !== 0) {
+          if (options !== RequestOption.ttl || opcode !== Opcode.set) {
+            this.#refuse(target, opcode, correlation, NO_OPTIONS);
+            return;
+          }
+          ttlMs = ttlAt(view, valueStart, end);
+          valueStart += TTL_BYTES;
+          if (!isSoundTtl(ttlMs)) {
+            this.#refuse(target, opcode, correlation, badTtl(ttlMs));
+            return;
+          }
         }
         const forwarded = (frameFlags(view, start) & Flag.forwarded) !== 0;
         this.operate(
@@ -112,8 +129,9 @@ export class ClientRequests {
           view,
           keyStart,
           keyLength,
-          keyStart + keyLength,
-          end - keyStart - keyLength,
+          valueStart,
+          end - valueStart,
+          ttlMs,
         );
         return;
       }
@@ -149,7 +167,10 @@ export class ClientRequests {
     this.#refuse(target, opcode, frameCorrelation(view, start), error);
   }
 
-  /** One operation on one key, alone or as an item of a batch. `selector` is the consistency, or the replies wanted. Hot. */
+  /**
+   * One operation on one key, alone or as an item of a batch. `selector` is the consistency, or the replies wanted;
+   * `ttlMs` is 0 when the value does not expire, and stands in front of it otherwise. Hot.
+   */
   operate(
     target: ReplyTarget,
     opcode: number,
@@ -164,6 +185,7 @@ export class ClientRequests {
     keyLength: number,
     valueStart: number,
     valueLength: number,
+    ttlMs: number,
   ): void {
     const limits = this.#options.limits();
     this.#operations[opcode].value++;
@@ -196,7 +218,8 @@ export class ClientRequests {
       const owners = replication.sets.preferenceOfHash(hash);
       const end = valueStart + valueLength;
       const start = keyStart - KEY_REQUEST_BYTES;
-      replication.forwarder.forward(target, opcode, correlation, deadlineMs, owners, bytes, start, end);
+      const features = ttlMs === 0 ? 0 : Feature.ttl;
+      replication.forwarder.forward(target, opcode, correlation, deadlineMs, owners, bytes, start, end, features);
       return;
     }
     if (opcode === Opcode.set || opcode === Opcode.delete) {
@@ -215,7 +238,7 @@ export class ClientRequests {
         keyLength,
         valueStart,
         valueLength,
-        0,
+        ttlMs === 0 ? 0 : deadlineAfter(this.#options.turn.wallMs, ttlMs),
       );
       return;
     }
@@ -256,9 +279,24 @@ export class ClientRequests {
       this.#refuse(target, opcode, correlation, batchTooLarge(count));
       return;
     }
+    let itemsStart = body + KEY_REQUEST_BYTES;
+    let ttlMs = 0;
+    const options = view.getUint8(body + 1);
+    if (options !== 0) {
+      if (options !== RequestOption.ttl || opcode !== Opcode.setMany) {
+        this.#refuse(target, opcode, correlation, NO_OPTIONS);
+        return;
+      }
+      ttlMs = ttlAt(view, itemsStart, end);
+      itemsStart += TTL_BYTES;
+      if (!isSoundTtl(ttlMs)) {
+        this.#refuse(target, opcode, correlation, badTtl(ttlMs));
+        return;
+      }
+    }
     this.#operations[opcode].value++;
     const batch = new Batch(this.#options.replies, target, opcode, correlation, count);
-    batch.run(this, view.getUint8(body), timeoutMs, token, bytes, view, body + KEY_REQUEST_BYTES, end);
+    batch.run(this, view.getUint8(body), ttlMs, timeoutMs, token, bytes, view, itemsStart, end);
   }
 
   #scan(
@@ -309,6 +347,20 @@ const REPLIES_ALL = 255;
 function wantedReplies(selector: number, set: { majority: number; members: readonly number[] }): number {
   if (selector === 0) return set.majority;
   return selector === REPLIES_ALL ? set.members.length : Math.min(selector, set.members.length);
+}
+
+/** The time to live in front of a value, or of the items of a batch. */
+function ttlAt(view: DataView, at: number, end: number): number {
+  if (end - at < TTL_BYTES) throw new ProtocolError('bad-request', at, 'time to live is cut');
+  return readCounter(view, at);
+}
+
+function isSoundTtl(ttlMs: number): boolean {
+  return ttlMs >= 1 && ttlMs <= TTL_MS_MAX;
+}
+
+function badTtl(ttlMs: number): ReplyError {
+  return refusal('bad-request', `ttlMs is ${ttlMs}; it must be from 1 to ${TTL_MS_MAX} milliseconds (10 years)`);
 }
 
 function refusal(code: ReplyError['code'], message: string): ReplyError {

@@ -87,9 +87,9 @@ export class BareClient {
     return this.#pending.size;
   }
 
-  set(key: string, value: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
+  set(key: string, value: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000, ttlMs = 0): void {
     const correlation = this.#expect(done);
-    writeSetRequest(this.#out, correlation, timeoutMs, this.counter, 0, level, key, value);
+    writeSetRequest(this.#out, correlation, timeoutMs, this.counter, 0, level, key, value, 0, ttlMs);
     this.#flush();
   }
 

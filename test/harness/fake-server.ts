@@ -4,6 +4,7 @@ import {
   decodeSetManyRequest,
   type ErrorCodeName,
   encodeTopology,
+  FEATURES_KNOWN,
   Flag,
   FRAME_HEADER_BYTES,
   FrameReader,
@@ -22,6 +23,7 @@ import {
   OutgoingBuffer,
   parseUuid,
   ServerHandshake,
+  setRequestTtlMs,
   setRequestValueStart,
   type WireTopology,
   writeBatchReply,
@@ -60,6 +62,8 @@ export interface FakeRequest {
   /** Latin-1, so that any bytes can be a Map's key. For a batch: its first key. */
   readonly key: string;
   readonly value: Uint8Array;
+  /** Of a set or setMany that expires; 0 otherwise. */
+  readonly ttlMs: number;
   /** Of a batch. */
   readonly entries: readonly { readonly key: string; readonly value: Uint8Array }[];
 }
@@ -126,6 +130,8 @@ export class FakeServer {
   /** Takes connections and never says anything. */
   isMute = false;
   connectionsTaken = 0;
+  /** What it says that it can do. */
+  features: number = FEATURES_KNOWN;
   readonly ports: FakePorts;
 
   constructor(cluster: FakeCluster, number: number, ports: FakePorts, address: Address) {
@@ -217,6 +223,7 @@ export class FakeSession implements ConnectionHandler {
       identity: parseUuid(server.uuid),
       clusterId: server.cluster.clusterId,
       nodeNumber: server.number,
+      features: server.features,
       random: (bytes) => server.ports.random.fill(bytes),
     });
   }
@@ -328,6 +335,7 @@ export class FakeSession implements ConnectionHandler {
   #read(opcode: number, bytes: Uint8Array, view: DataView, frame: number, end: number): FakeRequest {
     const entries: { key: string; value: Uint8Array }[] = [];
     let level = 0;
+    let ttlMs = 0;
     let key = '';
     let value: Uint8Array = new Uint8Array(0);
     const isData = opcode >= Opcode.get && opcode <= Opcode.setMany;
@@ -340,6 +348,7 @@ export class FakeSession implements ConnectionHandler {
     } else if (opcode === Opcode.setMany) {
       const batch = decodeSetManyRequest(bytes, view, frame, end);
       level = batch.consistency;
+      ttlMs = batch.ttlMs;
       for (const { keyStart, keyLength, valueStart, valueLength } of batch.entries) {
         const content = bytes.slice(valueStart, valueStart + valueLength);
         entries.push({ key: latin1(bytes, keyStart, keyStart + keyLength), value: content });
@@ -348,7 +357,10 @@ export class FakeSession implements ConnectionHandler {
       const start = keyRequestKeyStart(frame);
       key = latin1(bytes, start, start + keyRequestKeyLength(view, frame));
       level = keyRequestConsistency(view, frame);
-      if (opcode === Opcode.set) value = bytes.slice(setRequestValueStart(view, frame), end);
+      if (opcode === Opcode.set) {
+        value = bytes.slice(setRequestValueStart(view, frame), end);
+        ttlMs = setRequestTtlMs(view, frame);
+      }
     }
     const request: FakeRequest = {
       server: this.server,
@@ -361,6 +373,7 @@ export class FakeSession implements ConnectionHandler {
       level,
       key: entries[0]?.key ?? key,
       value,
+      ttlMs,
       entries,
     };
     if (isData) this.server.requests.push(request);

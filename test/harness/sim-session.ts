@@ -1,3 +1,4 @@
+import { Opcode } from '@memdb/protocol';
 import { BareClient, type BareReply, LEVEL } from './bare-client.js';
 import { SIM_PORT, type SimCluster } from './sim-cluster.js';
 import type { SimPorts } from './sim-world.js';
@@ -26,8 +27,15 @@ export class SimSession {
     return client;
   }
 
-  set(node: string, key: string, value: string, level: number = LEVEL.quorum): BareReply {
-    return this.#run((client, done) => client.set(key, value, level, done), node);
+  /** `ttlMs` 0: the value does not expire. */
+  set(node: string, key: string, value: string, level: number = LEVEL.quorum, ttlMs = 0): BareReply {
+    return this.#run((client, done) => client.set(key, value, level, done, 2000, ttlMs), node);
+  }
+
+  contains(node: string, key: string): boolean {
+    const reply = this.#run((client, done) => client.ask(Opcode.contains, key, done), node);
+    if (reply.error !== undefined) throw reply.error;
+    return !reply.absent;
   }
 
   delete(node: string, key: string, level: number = LEVEL.quorum): BareReply {

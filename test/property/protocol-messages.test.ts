@@ -28,6 +28,7 @@ import {
   replyStampCounter,
   replyStampNode,
   replyValueStart,
+  setRequestTtlMs,
   setRequestValueStart,
   writeBatchReply,
   writeGetManyRequest,
@@ -67,11 +68,14 @@ test('requests about one key read back as they were written, whether from string
       counter,
       u32,
       consistency,
-      (key, value, correlation, deadline, at, epoch, level) => {
+      fc.option(counter, { nil: 0 }),
+      (key, value, correlation, deadline, at, epoch, level, ttlMs) => {
         const keyBytes = asBytes(key);
         const range = placed(keyBytes);
         const get = written((out) => writeKeyRequest(out, Opcode.get, correlation, deadline, at, epoch, level, key, 8));
-        const set = written((out) => writeSetRequest(out, correlation, deadline, at, epoch, level, key, value, 8));
+        const set = written((out) =>
+          writeSetRequest(out, correlation, deadline, at, epoch, level, key, value, 8, ttlMs),
+        );
         t.deepEqual(
           written((out) =>
             writeKeyRangeRequest(
@@ -106,6 +110,7 @@ test('requests about one key read back as they were written, whether from string
               keyBytes.length,
               value,
               8,
+              ttlMs,
             ),
           ),
           set,
@@ -127,8 +132,10 @@ test('requests about one key read back as they were written, whether from string
           const keyStart = keyRequestKeyStart(start);
           const keyEnd = keyStart + keyRequestKeyLength(view, start);
           t.deepEqual(bytes.slice(keyStart, keyEnd), keyBytes);
-          if (opcode === Opcode.set) t.deepEqual(bytes.slice(setRequestValueStart(view, start), end), asBytes(value));
-          else t.is(keyEnd, end);
+          if (opcode === Opcode.set) {
+            t.deepEqual(bytes.slice(setRequestValueStart(view, start), end), asBytes(value));
+            t.is(setRequestTtlMs(view, start), ttlMs);
+          } else t.is(keyEnd, end);
         }
       },
     ),

@@ -103,6 +103,21 @@ test('set takes the value as argument, from standard input and from a file, byte
   t.deepEqual(stored, ['Ada', binary, binary, '', '--json']);
 });
 
+test('set --ttl takes a time with its unit', async (t) => {
+  const ttls: unknown[] = [];
+  const client: FakeClient = { set: async (_key: string, _value: unknown, options: object) => void ttls.push(options) };
+  for (const ttl of ['500ms', '10s', '2h', '3650d'])
+    t.is((await run(['set', 'k', 'v', '--ttl', ttl], { client })).code, 0);
+  t.deepEqual(ttls, [{ ttlMs: 500 }, { ttlMs: 10_000 }, { ttlMs: 7_200_000 }, { ttlMs: 315_360_000_000 }]);
+  const json = await run(['set', 'k', 'v', '--ttl', '10s', '--json'], { client });
+  t.deepEqual(JSON.parse(json.text), { key: 'k', stored: true, bytes: 1, ttlMs: 10_000 });
+  for (const ttl of ['10', '0s', '3651d', 'soon', '-1s']) {
+    const refused = await run(['set', 'k', 'v', `--ttl=${ttl}`], { client });
+    t.is(refused.code, 2, ttl);
+    t.regex(refused.errors, /from 1ms to 3650d \(10 years\)/);
+  }
+});
+
 test('set without a value, or with two, is a usage error', async (t) => {
   t.is((await run(['set', 'k'])).code, 2);
   t.is((await run(['set', 'k', 'v', '--file', 'f'])).code, 2);

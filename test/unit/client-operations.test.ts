@@ -1,4 +1,4 @@
-import { Consistency, type MemDbError, Opcode } from '@memdb/protocol';
+import { Consistency, Feature, type MemDbError, Opcode } from '@memdb/protocol';
 import test from 'ava';
 import { FakeWorld } from '../harness/fake-world.js';
 
@@ -141,6 +141,78 @@ test('a key that is empty or too long, a value that is too long: not-applied, wi
   t.is(fake.cluster.requests.length, 1);
 });
 
+test('a time to live travels with set and setMany, and with a value that travels alone', async (t) => {
+  const fake = new FakeWorld(1);
+  const db = await fake.connect();
+  await fake.settle(db.set('a', '1', { ttlMs: 10_000 }));
+  await fake.settle(db.set('b', '2'));
+  const large = 'x'.repeat(100_000);
+  await fake.settle(
+    db.setMany(
+      [
+        ['c', '3'],
+        ['d', large],
+      ],
+      { ttlMs: 315_360_000_000 },
+    ),
+  );
+  await fake.settle(db.setMany([['e', '5']]));
+  const sent = fake.cluster.requests.map(({ opcode, key, ttlMs }) => [opcode, key, ttlMs]);
+  t.deepEqual(sent.slice(0, 2), [
+    [Opcode.set, 'a', 10_000],
+    [Opcode.set, 'b', 0],
+  ]);
+  t.deepEqual(
+    new Map(sent.slice(2).map(([opcode, key, ttlMs]) => [key, [opcode, ttlMs]])),
+    new Map([
+      ['c', [Opcode.setMany, 315_360_000_000]],
+      ['d', [Opcode.set, 315_360_000_000]],
+      ['e', [Opcode.setMany, 0]],
+    ]),
+  );
+  t.is(await fake.settle(db.get('d')), large);
+});
+
+test('a time to live is a whole number of milliseconds up to ten years; anything else is refused and not sent', async (t) => {
+  const fake = new FakeWorld();
+  const db = await fake.connect();
+  for (const ttlMs of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 315_360_000_001]) {
+    const [{ error }] = await fake.settle(db.setMany([['a', 'x']], { ttlMs }));
+    for (const refused of [await fake.failure(db.set('a', 'x', { ttlMs })), error]) {
+      t.is(refused?.code, 'bad-request');
+      t.is(refused?.outcome, 'not-applied');
+      t.regex(refused?.message ?? '', /ttlMs must be a whole number from 1 to 315360000000/);
+    }
+  }
+  t.is(fake.cluster.requests.length, 0);
+});
+
+test('a time to live is not sent to a node that does not know it: the value would stay for good', async (t) => {
+  const fake = new FakeWorld();
+  for (const server of fake.cluster.servers) server.features = Feature.batch;
+  const db = await fake.connect();
+  const error = await fake.failure(db.set('a', 'x', { ttlMs: 1000 }));
+  t.is(error.code, 'not-supported');
+  t.is(error.outcome, 'not-applied');
+  t.regex(error.message, /does not know ttlMs/);
+  const results = await fake.settle(
+    db.setMany(
+      [
+        ['a', 'x'],
+        ['b', 'y'],
+      ],
+      { ttlMs: 1000 },
+    ),
+  );
+  t.deepEqual(
+    results.map((result) => result.error?.code),
+    ['not-supported', 'not-supported'],
+  );
+  t.is(fake.cluster.requests.length, 0);
+  await fake.settle(db.set('a', 'y'));
+  t.is(await fake.settle(db.get('a')), 'y');
+});
+
 test('what cannot be meant is refused with a sentence: wrong types, levels, times', async (t) => {
   const fake = new FakeWorld();
   const db = await fake.connect();
@@ -150,7 +222,6 @@ test('what cannot be meant is refused with a sentence: wrong types, levels, time
     [db.get(wrong(null)), 'bad-request'],
     [db.get('a', { consistency: wrong('most') }), 'bad-request'],
     [db.get('a', { consistency: wrong('serial') }), 'not-supported'],
-    [db.set('a', 'x', wrong({ ttlMs: 5 })), 'not-supported'],
     [db.get('a', { timeoutMs: 0 }), 'bad-request'],
     [db.get('a', { timeoutMs: Number.NaN }), 'bad-request'],
     [db.quorumGet('a', { replies: 0 }), 'bad-request'],

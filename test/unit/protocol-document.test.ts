@@ -61,6 +61,8 @@ import {
   STREAM_ACK_HEADER_BYTES,
   STREAM_REFUSAL_BYTES,
   STREAM_RUN_HEADER_BYTES,
+  setRequestTtlMs,
+  setRequestValueStart,
   type WireTopology,
   writeBatchReply,
   writeCounter,
@@ -148,6 +150,8 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     }),
   'get-absent': () => written((out) => writeStampReply(out, Opcode.get, Flag.absent, 7, 12, 3, 0, 0)),
   set: () => written((out) => writeSetRequest(out, 8, 0, 12, 3, Consistency.all, 'k', Uint8Array.of(0, 255))),
+  'set-expiring': () =>
+    written((out) => writeSetRequest(out, 8, 0, 12, 3, Consistency.quorum, 'k', 'v', 0, 2 ** 32 + 10_000)),
   'set-reply': () => written((out) => writeStampReply(out, Opcode.set, 0, 8, 13, 3, 13, 1)),
   'error-reply': () =>
     written((out) => writeErrorReply(out, Opcode.set, 8, 13, 3, new MemDbError('unavailable', '1 of 3.', { node: 2 }))),
@@ -180,6 +184,8 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
         ['b', new Uint8Array(0)],
       ]),
     ),
+  'set-many-expiring': () =>
+    written((out) => writeSetManyRequest(out, 11, 0, 22, 3, Consistency.quorum, [['a', 'x']], 0, 10_000)),
   'set-many-reply': () =>
     written((out) =>
       writeBatchReply(out, Opcode.setMany, 11, 24, 3, [
@@ -284,6 +290,14 @@ test('the code reads the replies and batches of PROTOCOL.md', (t) => {
     { keyStart: 37, keyLength: 2 },
   ]);
   t.is(read('set-many', decodeSetManyRequest).entries.length, 2);
+  t.is(read('set-many', decodeSetManyRequest).ttlMs, 0);
+  t.deepEqual(read('set-many-expiring', decodeSetManyRequest), {
+    consistency: Consistency.quorum,
+    ttlMs: 10_000,
+    entries: [{ keyStart: 48, keyLength: 1, valueStart: 49, valueLength: 1 }],
+  });
+  const expiring = viewOf(example('set-expiring'));
+  t.deepEqual([setRequestTtlMs(expiring, 0), setRequestValueStart(expiring, 0)], [2 ** 32 + 10_000, 41]);
   const items = read('set-many-reply', (bytes, view, frame, end) =>
     decodeBatchReply(bytes, view, frame, end, Opcode.setMany),
   );

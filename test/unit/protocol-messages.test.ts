@@ -59,6 +59,11 @@ const messages: Readonly<Record<string, Message>> = {
     decode: (_bytes, view, frame, end) => checkSetRequest(view, frame, end),
     leastBytes: 35,
   },
+  'set that expires': {
+    write: (out) => writeSetRequest(out, 1, 2, 3, 4, Consistency.one, 'key', 'value', 0, 2 ** 40),
+    decode: (_bytes, view, frame, end) => checkSetRequest(view, frame, end),
+    leastBytes: 43,
+  },
   'get reply': {
     write: (out) => writeValueReply(out, 1, 2, 3, 4, 5, text('value'), viewOf(text('value')), 0, 5),
     decode: (_bytes, view, frame, end) => checkStampReply(view, frame, end, false),
@@ -78,6 +83,10 @@ const messages: Readonly<Record<string, Message>> = {
         ['a', ''],
         ['bcd', 'value'],
       ]),
+    decode: decodeSetManyRequest,
+  },
+  'setMany that expires': {
+    write: (out) => writeSetManyRequest(out, 1, 2, 3, 4, Consistency.all, [['a', 'value']], 0, 2 ** 40),
     decode: decodeSetManyRequest,
   },
   'getMany reply': {
@@ -154,6 +163,7 @@ for (const [name, { write, decode, leastBytes }] of Object.entries(messages)) {
 test('options and consistencies that do not exist are refused', (t) => {
   for (const [at, value] of [
     [29, 1],
+    [29, 2],
     [28, 0],
     [28, 5],
   ]) {
@@ -236,7 +246,7 @@ test('keys and values that no node accepts are not-applied errors with the limit
 
 test('the longest key and value fit into the longest frame', (t) => {
   const frame = written((out) =>
-    writeSetRequest(out, 1, 0, 0, 0, Consistency.one, new Uint8Array(4096), new Uint8Array(1_000_000)),
+    writeSetRequest(out, 1, 0, 0, 0, Consistency.one, new Uint8Array(4096), new Uint8Array(1_000_000), 0, 9),
   );
   t.is(frame.length, maxFrameBytes(4096, 1_000_000));
   const value = new Uint8Array(100_000);

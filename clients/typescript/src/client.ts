@@ -4,7 +4,7 @@ import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.
 import { type ClientEvents, Connections } from './core/connections.js';
 import { Dispatcher } from './core/dispatcher.js';
 import { Events } from './core/events.js';
-import { abortedBeforeError, closedError, connectFailedError, notSupported } from './core/failures.js';
+import { abortedBeforeError, closedError, connectFailedError } from './core/failures.js';
 import { KeyScan } from './core/key-scan.js';
 import { KeyScratch } from './core/key-scratch.js';
 import type { Link, LinkContext } from './core/link.js';
@@ -12,7 +12,7 @@ import { Form, type Operation } from './core/operation.js';
 import type { ClientPorts, Timer } from './core/ports.js';
 import type { QuorumGetResult } from './core/quorum-result.js';
 import { Session } from './core/session.js';
-import { checkTimeoutMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
+import { checkTimeoutMs, checkTtlMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
 import { createStatistics, type Statistics } from './core/statistics.js';
 import { readText } from './core/text.js';
 import type {
@@ -21,6 +21,7 @@ import type {
   KeysOptions,
   QuorumGetOptions,
   ReadOptions,
+  SetOptions,
   Settings,
   Value,
   WriteOptions,
@@ -144,9 +145,10 @@ export class Client {
    * `unknown` means that the value may have been stored, or may yet be.
    *
    * @example await db.set('user:1', 'Ada', { consistency: 'all' });
+   * @example await db.set('session:9', token, { ttlMs: 30 * 60_000 });
    */
-  set(key: Key, value: Value, options?: WriteOptions): Promise<void> {
-    return this.#keyOperation(Opcode.set, Form.nothing, key, value, options);
+  set(key: Key, value: Value, options?: SetOptions): Promise<void> {
+    return this.#keyOperation(Opcode.set, Form.nothing, key, value, options, options?.ttlMs);
   }
 
   /** Deletes `key`; deleting what is absent is no error. */
@@ -191,18 +193,18 @@ export class Client {
 
   /**
    * Stores many values: a result or an error for each, in the order of `entries`. Never rejects. There is no
-   * atomicity, and no order among different keys.
+   * atomicity, and no order among different keys. `ttlMs` holds for all of them.
    *
    * @example const failed = (await db.setMany([['a', '1'], ['b', '2']])).filter(({ error }) => error);
    */
-  setMany(entries: Iterable<readonly [Key, Value]>, options?: WriteOptions): Promise<ManyResult<undefined>[]> {
+  setMany(entries: Iterable<readonly [Key, Value]>, options?: SetOptions): Promise<ManyResult<undefined>[]> {
     const keys: Key[] = [];
     const values: Value[] = [];
     for (const [key, value] of entries) {
       keys.push(key);
       values.push(value);
     }
-    return this.#batch('set', keys, values, options);
+    return this.#batch('set', keys, values, options, options?.ttlMs);
   }
 
   /**
@@ -278,10 +280,17 @@ export class Client {
     if (error !== undefined) void this.close();
   }
 
-  #keyOperation<Result>(opcode: Opcode, form: Form, key: Key, value: Value, options?: ReadOptions): Promise<Result> {
+  #keyOperation<Result>(
+    opcode: Opcode,
+    form: Form,
+    key: Key,
+    value: Value,
+    options: ReadOptions | undefined,
+    ttlMs?: number,
+  ): Promise<Result> {
     let operation: Operation;
     try {
-      operation = this.#prepare(options);
+      operation = this.#prepare(options, ttlMs);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -298,18 +307,19 @@ export class Client {
     return new KeyScan(ask, read);
   }
 
-  /** Takes an operation with its level, time limit and signal. Throws MemDbError. */
-  #prepare(options: ReadOptions | undefined): Operation {
+  /** Takes an operation with its level, time limit, signal and time to live. Throws MemDbError. */
+  #prepare(options: ReadOptions | undefined, ttlMs?: number): Operation {
     if (this.#isClosed) throw closedError();
     let level = this.#level;
     let timeoutMs = this.#settings.timeoutMs;
     if (options !== undefined) {
       if (options.consistency !== undefined) level = levelOf(options.consistency);
       if (options.timeoutMs !== undefined) timeoutMs = checkTimeoutMs(options.timeoutMs);
-      if ('ttlMs' in options) throw notSupported('ttlMs is not supported yet.');
       if (options.signal?.aborted) throw abortedBeforeError(options.signal);
     }
+    const ttl = ttlMs === undefined ? 0 : checkTtlMs(ttlMs);
     const operation = this.#dispatcher.take();
+    operation.ttlMs = ttl;
     operation.level = level;
     operation.timeoutMs = timeoutMs;
     operation.signal = options?.signal;
@@ -337,6 +347,7 @@ export class Client {
     keys: readonly Key[],
     values: readonly Value[],
     options: ReadOptions | undefined,
+    ttlMs?: number,
   ): Promise<ManyResult<Result>[]> {
     if (keys.length === 0) return [];
     this.#statistics.operations += keys.length;
@@ -344,7 +355,7 @@ export class Client {
       const batch = new Batch(kind, keys, values, (results) => resolve(results as ManyResult<Result>[]));
       let operation: Operation;
       try {
-        operation = this.#prepare(options);
+        operation = this.#prepare(options, ttlMs);
       } catch (error) {
         for (let index = 0; index < keys.length; index++) this.#dispatcher.failKey(batch, index, error as MemDbError);
         return;

@@ -59,6 +59,14 @@ export interface KeysOptions extends OperationOptions {
   readonly prefix?: Key;
 }
 
+export interface SetOptions extends WriteOptions {
+  /**
+   * Milliseconds after which the value is absent, 1 to 315,360,000,000 (10 years). The node that takes the write fixes
+   * the deadline by its clock. Without it the value stays, also when it replaces one that would have expired.
+   */
+  readonly ttlMs?: number;
+}
+
 export interface QuorumGetOptions extends OperationOptions {
   /** How many replicas must answer: a majority, all of them, or a number. Default `quorum`. */
   readonly replies?: 'quorum' | 'all' | number;

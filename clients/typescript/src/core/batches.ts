@@ -1,4 +1,11 @@
-import { BATCH_ITEMS_MAX, FRAME_BYTES_FLOOR, FRAME_HEADER_BYTES, type MemDbError, Opcode } from '@memdb/protocol';
+import {
+  BATCH_ITEMS_MAX,
+  FRAME_BYTES_FLOOR,
+  FRAME_HEADER_BYTES,
+  type MemDbError,
+  Opcode,
+  TTL_BYTES,
+} from '@memdb/protocol';
 import type { Value } from '../options.js';
 import { type Batch, BatchPart } from './batch.js';
 import { type BatchAnswer, readBatchAnswers } from './batch-reader.js';
@@ -12,8 +19,8 @@ import type { Routes } from './routes.js';
 import { byteLength } from './text.js';
 import type { WriteOrder } from './write-order.js';
 
-/** Body bytes of a batch frame: every node accepts a frame of FRAME_BYTES_FLOOR. 4 for consistency and count. */
-const BODY_BYTES_MAX: number = FRAME_BYTES_FLOOR - FRAME_HEADER_BYTES - 4;
+/** Body bytes of a batch frame: every node accepts a frame of FRAME_BYTES_FLOOR. 4 for consistency and count, 8 for a ttlMs. */
+const BODY_BYTES_MAX: number = FRAME_BYTES_FLOOR - FRAME_HEADER_BYTES - 4 - TTL_BYTES;
 /** Lengths of key and value before a setMany entry; a getMany key needs less. */
 const ITEM_FIXED_BYTES = 8;
 

@@ -1,4 +1,4 @@
-import { decodeErrorBody, Flag, FRAME_HEADER_BYTES, type MemDbError } from '@memdb/protocol';
+import { decodeErrorBody, Feature, Flag, FRAME_HEADER_BYTES, type MemDbError } from '@memdb/protocol';
 import type { Settings } from '../options.js';
 import { type Batch, BatchPart } from './batch.js';
 import { Batches } from './batches.js';
@@ -7,6 +7,7 @@ import {
   gaveUpError,
   keyError,
   lostRequestError,
+  noTtlError,
   queueFullError,
   silentNodeError,
   timeoutError,
@@ -147,6 +148,10 @@ export class Dispatcher {
   /** The key of `operation`, unless it is a batch, is in the scratch. */
   sendOrQueue(operation: Operation, link: Link): void {
     operation.link = link;
+    if (operation.ttlMs !== 0 && !link.hasFeature(Feature.ttl)) {
+      this.fail(operation, noTtlError(link.node));
+      return;
+    }
     if (link.hasRoom && link.queue.length === 0) {
       operation.state = State.sent;
       link.request(operation, this.turn.nowMs());
@@ -250,6 +255,7 @@ export class Dispatcher {
     fork.form = operation.form;
     fork.level = operation.level;
     fork.isWrite = operation.isWrite;
+    fork.ttlMs = operation.ttlMs;
     fork.timeoutMs = operation.timeoutMs;
     fork.deadlineAt = operation.deadlineAt;
     fork.attempts = operation.attempts;

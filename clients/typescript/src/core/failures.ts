@@ -28,6 +28,12 @@ export function notSupported(message: string): MemDbError {
   return new MemDbError('not-supported', message);
 }
 
+/** The node is of a version that does not know `ttlMs`, and would keep the value for good. */
+export function noTtlError(node: number | string): MemDbError {
+  const message = `Node ${node} runs a version that does not know ttlMs. ${consequence['not-applied']} Upgrade every node first.`;
+  return new MemDbError('not-supported', message, { outcome: 'not-applied', node });
+}
+
 export function keyError(length: number): MemDbError {
   if (length === 0) return new MemDbError('key-empty', `The key is empty; a key has 1 to ${KEY_BYTES_HARD_MAX} bytes.`);
   return new MemDbError(

@@ -138,6 +138,11 @@ export class Link implements ConnectionHandler {
     return this.peer === undefined || this.peer.nodeNumber === 0 ? formatAddress(this.address) : this.peer.nodeNumber;
   }
 
+  /** Whether both sides know a feature; only once it is ready. */
+  hasFeature(feature: number): boolean {
+    return this.peer !== undefined && (this.peer.features & feature) !== 0;
+  }
+
   /** Whether a request can be sent now. */
   get hasRoom(): boolean {
     return this.#state === 'ready' && !this.#isCongested && this.pending.inFlight < this.#maxInFlight;
@@ -167,6 +172,8 @@ export class Link implements ConnectionHandler {
           0,
           length,
           operation.value,
+          0,
+          operation.ttlMs,
         );
         break;
       case Opcode.getMany:
@@ -328,13 +335,13 @@ export class Link implements ConnectionHandler {
   #writeBatch(operation: Operation, part: BatchPart, remainingMs: number): void {
     const { counter, epoch } = this.#session;
     const { keys, values } = part.batch;
-    const { correlation, level } = operation;
+    const { correlation, level, ttlMs } = operation;
     if (operation.opcode === Opcode.getMany) {
       const chosen = part.indexes.map((index) => keys[index] as Key);
       writeGetManyRequest(this.#out, correlation, remainingMs, counter, epoch, level, chosen);
     } else {
       const chosen = part.indexes.map((index): [Key, Value] => [keys[index] as Key, values[index] as Value]);
-      writeSetManyRequest(this.#out, correlation, remainingMs, counter, epoch, level, chosen);
+      writeSetManyRequest(this.#out, correlation, remainingMs, counter, epoch, level, chosen, 0, ttlMs);
     }
   }
 

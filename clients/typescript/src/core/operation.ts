@@ -38,6 +38,8 @@ export class Operation {
   isWrite = false;
   key: Key = '';
   value: Value = '';
+  /** Of a set or setMany: milliseconds until the value expires; 0: never. */
+  ttlMs = 0;
   part: BatchPart | undefined = undefined;
   /** Of a page of a scan. */
   scan: ScanRequest | undefined = undefined;
@@ -73,6 +75,7 @@ export class Operation {
     this.state = State.idle;
     this.key = '';
     this.value = '';
+    this.ttlMs = 0;
     this.part = undefined;
     this.scan = undefined;
     this.resolve = ignore;

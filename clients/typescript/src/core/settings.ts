@@ -1,4 +1,4 @@
-import { Consistency, parseSecret, parseSeed, SECRET_BYTES } from '@memdb/protocol';
+import { Consistency, parseSecret, parseSeed, SECRET_BYTES, TTL_MS_MAX } from '@memdb/protocol';
 import type { ClientOptions, ConnectOptions, ConsistencyLevel, Settings } from '../options.js';
 import { badArgument, notSupported } from './failures.js';
 import { IN_FLIGHT_MAX } from './pending-replies.js';
@@ -75,6 +75,11 @@ export function secretOf(options: ConnectOptions): Uint8Array {
 /** An operation's own time limit. Throws MemDbError `bad-request`. */
 export function checkTimeoutMs(timeoutMs: number): number {
   return within('timeoutMs', timeoutMs, TIMEOUT_MS, 1, MS_MAX);
+}
+
+/** A time to live. Throws MemDbError `bad-request`. */
+export function checkTtlMs(ttlMs: number): number {
+  return within('ttlMs', ttlMs, 0, 1, TTL_MS_MAX);
 }
 
 function within(name: string, value: number | undefined, otherwise: number, least: number, most: number): number {
