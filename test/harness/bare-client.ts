@@ -42,6 +42,8 @@ export class BareClient {
   counter = 0;
   closed = false;
   ready = false;
+  /** Called once when the connection is gone; what is pending then is never answered. */
+  onClosed: (() => void) | undefined;
   /** Why the handshake failed. */
   refused: MemDbError | undefined;
   readonly #out = new OutgoingBuffer();
@@ -50,6 +52,7 @@ export class BareClient {
   readonly #connection: Connection;
   readonly #pending: Map<number, (reply: BareReply) => void> = new Map();
   #correlation = 0;
+  #sentRaw = false;
 
   constructor(
     ports: { readonly random: Random; readonly transport: Transport },
@@ -78,6 +81,7 @@ export class BareClient {
       onData: (bytes, view, start, end) => this.#reader.push(bytes, view, start, end),
       onClose: () => {
         this.closed = true;
+        this.onClosed?.();
       },
     });
   }
@@ -111,8 +115,9 @@ export class BareClient {
     this.#ask(opcode, key, 2, done, 2000);
   }
 
-  /** Sends bytes as they are. */
+  /** Sends bytes as they are. What is answered to them belongs to no request. */
   sendRaw(bytes: Uint8Array): void {
+    this.#sentRaw = true;
     this.#connection.write(bytes, 0, bytes.length);
   }
 
@@ -155,6 +160,7 @@ export class BareClient {
     }
     this.counter = Math.max(this.counter, frameCounter(view, start));
     const done = this.#pending.get(frameCorrelation(view, start));
+    if (done === undefined && this.#sentRaw) return;
     if (done === undefined) throw new Error('a reply that nobody asked for');
     this.#pending.delete(frameCorrelation(view, start));
     done(readReply(bytes, view, start, end));

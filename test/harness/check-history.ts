@@ -1,7 +1,17 @@
 import { LEVEL } from './bare-client.js';
-import { type History, orderOf, type ReadEvent, type SeenStamp, type WriteEvent } from './history.js';
+import type { BrokenPromises } from './broken-promise.js';
+import {
+  byKey,
+  type History,
+  orderOf,
+  type ReadEvent,
+  type SeenStamp,
+  stampText,
+  valueText,
+  type WriteEvent,
+} from './history.js';
 
-/** Final state of one key, read when everything had healed. */
+/** Final state of one key, read from all its owners when everything had healed. */
 export interface FinalVersion {
   readonly stamp: SeenStamp;
   readonly value: string | undefined;
@@ -9,58 +19,65 @@ export interface FinalVersion {
 
 const NEVER: SeenStamp = { counter: 0, node: 0 };
 
+type Stamped<T> = T & { readonly stamp: SeenStamp };
+
 /**
- * Judges what clients saw (semantics: Versions; Consistency). Returns every broken promise as a sentence.
- * Real-time order against stamps, O(n log n) per key.
+ * Judges what clients saw (semantics: Versions; Consistency): real-time order against stamps, O(n log n) per key.
+ * `lasting`: no power cut may have lost anything acknowledged, at any level.
  */
-export function checkHistory(history: History, final: ReadonlyMap<string, FinalVersion>): string[] {
-  const broken: string[] = [];
+export function checkHistory(
+  history: History,
+  final: ReadonlyMap<string, FinalVersion>,
+  lasting: boolean,
+  broken: BrokenPromises,
+): void {
   const writes = byKey(history.writes);
   const reads = byKey(history.reads);
   for (const key of new Set([...writes.keys(), ...reads.keys()])) {
     const keyWrites = writes.get(key) ?? [];
-    const keyReads = reads.get(key) ?? [];
+    const keyReads = (reads.get(key) ?? []).filter(isStamped);
     checkContents(key, keyWrites, keyReads, final.get(key), broken);
     checkShadowing(key, keyWrites, broken);
     checkReads(key, keyWrites, keyReads, broken);
-    checkFinal(key, keyWrites, final.get(key), broken);
+    checkFinal(key, keyWrites, keyReads, final.get(key), lasting, broken);
   }
   checkStampsGrow(history.writes, broken);
-  return broken;
 }
 
-function isQuorum(write: WriteEvent): boolean {
-  return write.outcome === 'acknowledged' && write.level !== LEVEL.one;
+function isStamped<T extends { readonly stamp: SeenStamp | undefined }>(event: T): event is Stamped<T> {
+  return event.stamp !== undefined;
 }
 
-/** What was read had been written to this key and not refused, and one stamp never has two contents. */
+function quorumWrites(writes: readonly WriteEvent[]): Stamped<WriteEvent>[] {
+  return writes.filter(isStamped).filter((write) => write.outcome === 'acknowledged' && write.level !== LEVEL.one);
+}
+
+/** One stamp of a key never has two contents. */
 function checkContents(
   key: string,
   writes: readonly WriteEvent[],
-  reads: readonly ReadEvent[],
+  reads: readonly Stamped<ReadEvent>[],
   final: FinalVersion | undefined,
-  broken: string[],
+  broken: BrokenPromises,
 ): void {
-  const byValue = new Map(writes.map((write) => [write.value, write]));
   const contents = new Map<string, string | undefined>();
   const note = (stamp: SeenStamp, value: string | undefined, who: string): void => {
-    const name = text(stamp);
-    if (contents.has(name) && contents.get(name) !== value) broken.push(`${key}@${name} has two contents (${who})`);
+    const name = stampText(stamp);
+    if (contents.has(name) && contents.get(name) !== value) broken.add(`@${name} has two contents (${who})`, key);
     contents.set(name, value);
   };
-  for (const write of writes) if (write.outcome === 'acknowledged') note(write.stamp, write.value, 'write');
-  for (const read of final === undefined ? reads : [...reads, { ...final, begun: Number.POSITIVE_INFINITY }]) {
-    note(read.stamp, read.value, 'read');
-    if (read.value === undefined) continue;
-    const write = byValue.get(read.value);
-    if (write === undefined) broken.push(`${key}: read ${short(read.value)}, which nobody wrote`);
-    else if (write.outcome === 'not-applied') broken.push(`${key}: read ${short(read.value)}, answered not-applied`);
+  for (const write of writes.filter(isStamped)) {
+    if (write.outcome === 'acknowledged') note(write.stamp, write.value, 'write');
   }
+  for (const { stamp, content } of reads) {
+    if (content.kind !== 'present') note(stamp, content.kind === 'value' ? content.value : undefined, 'read');
+  }
+  if (final !== undefined) note(final.stamp, final.value, 'at the end');
 }
 
 /** A quorum write is never shadowed by a write that was acknowledged at quorum before it began. */
-function checkShadowing(key: string, writes: readonly WriteEvent[], broken: string[]): void {
-  const quorum = writes.filter(isQuorum);
+function checkShadowing(key: string, writes: readonly WriteEvent[], broken: BrokenPromises): void {
+  const quorum = quorumWrites(writes);
   forEachWithHighestBefore(quorum, quorum, (write, highest) => {
     if (orderOf(write.stamp, highest) > 0) return;
     // Overtaken by another write that ran at the same coordinator: it was answered with that one, whose own answer its
@@ -69,57 +86,82 @@ function checkShadowing(key: string, writes: readonly WriteEvent[], broken: stri
       (other) =>
         other.begun < write.answered &&
         (other.outcome === 'unknown' ||
-          (isQuorum(other) &&
+          (other.outcome === 'acknowledged' &&
+            other.level !== LEVEL.one &&
             other.answered > write.begun &&
-            other.stamp.node === write.stamp.node &&
-            orderOf(other.stamp, highest) > 0)),
+            (other.stamp === undefined ||
+              (other.stamp.node === write.stamp.node && orderOf(other.stamp, highest) > 0)))),
     );
-    if (!overtaken) broken.push(`${key}: write ${write.id}@${text(write.stamp)} is below ${text(highest)}, older`);
+    if (!overtaken) {
+      broken.add(`write ${write.id}@${stampText(write.stamp)} is below ${stampText(highest)}, older`, key);
+    }
   });
 }
 
 /** A quorum read is not older than any quorum write acknowledged, or quorum read answered, before it began. */
-function checkReads(key: string, writes: readonly WriteEvent[], reads: readonly ReadEvent[], broken: string[]): void {
+function checkReads(
+  key: string,
+  writes: readonly WriteEvent[],
+  reads: readonly Stamped<ReadEvent>[],
+  broken: BrokenPromises,
+): void {
   const quorum = reads.filter((read) => read.quorum);
-  forEachWithHighestBefore(writes.filter(isQuorum), quorum, (read, highest) => {
+  forEachWithHighestBefore(quorumWrites(writes), quorum, (read, highest) => {
     if (orderOf(read.stamp, highest) < 0) {
-      broken.push(`${key}: read @${text(read.stamp)} misses the acknowledged write @${text(highest)}`);
+      broken.add(`read @${stampText(read.stamp)} misses the acknowledged write @${stampText(highest)}`, key);
     }
   });
   forEachWithHighestBefore(quorum, quorum, (read, highest) => {
-    if (orderOf(read.stamp, highest) < 0) broken.push(`${key}: read @${text(read.stamp)} after one @${text(highest)}`);
+    if (orderOf(read.stamp, highest) < 0) {
+      broken.add(`read @${stampText(read.stamp)} after one @${stampText(highest)}`, key);
+    }
   });
 }
 
-/** At the end stands the acknowledged write with the highest stamp, or one of unknown outcome with a higher one. */
+/**
+ * At the end stands the acknowledged write with the highest stamp, or one that may surface with a higher one. What was
+ * acknowledged at `one`, or read at any level, was durable somewhere: it is not lost either.
+ */
 function checkFinal(
   key: string,
   writes: readonly WriteEvent[],
+  reads: readonly Stamped<ReadEvent>[],
   final: FinalVersion | undefined,
-  broken: string[],
+  lasting: boolean,
+  broken: BrokenPromises,
 ): void {
   if (final === undefined) {
-    broken.push(`${key} was not read at the end`);
+    broken.add('it was not read at the end', key);
     return;
   }
-  const highest = writes.filter(isQuorum).reduce((top, { stamp }) => (orderOf(stamp, top) > 0 ? stamp : top), NEVER);
-  const order = orderOf(final.stamp, highest);
-  if (order < 0)
-    broken.push(`${key}: the acknowledged write @${text(highest)} is lost, @${text(final.stamp)} is there`);
-  if (order <= 0) return;
+  const highestOf = (events: readonly { readonly stamp: SeenStamp }[]): SeenStamp =>
+    events.reduce((top, { stamp }) => (orderOf(stamp, top) > 0 ? stamp : top), NEVER);
+  const acknowledged = writes.filter(isStamped).filter(({ outcome }) => outcome === 'acknowledged');
+  const highest = highestOf(quorumWrites(writes));
+  const spoken = highestOf(lasting ? [...acknowledged, ...reads] : reads.filter(({ quorum }) => quorum));
+  const there = `@${stampText(final.stamp)} is there`;
+  if (orderOf(final.stamp, highest) < 0) {
+    broken.add(`the acknowledged write @${stampText(highest)} is lost, ${there}`, key);
+  } else if (orderOf(final.stamp, spoken) < 0) {
+    broken.add(`the version @${stampText(spoken)}, acknowledged at one or read, is lost, ${there}`, key);
+  }
+  if (orderOf(final.stamp, highest) <= 0) return;
   const possible = writes.some(
     (write) =>
       write.value === final.value &&
       write.outcome !== 'not-applied' &&
-      (write.outcome === 'unknown' || write.level === LEVEL.one || orderOf(write.stamp, final.stamp) === 0),
+      (write.outcome === 'unknown' ||
+        write.level === LEVEL.one ||
+        write.stamp === undefined ||
+        orderOf(write.stamp, final.stamp) === 0),
   );
-  if (!possible) broken.push(`${key}: nothing explains ${short(final.value)}@${text(final.stamp)} at the end`);
+  if (!possible) broken.add(`nothing explains ${valueText(final.value)}@${stampText(final.stamp)} at the end`, key);
 }
 
 /** The stamps of one node strictly increase, across its restarts too. */
-function checkStampsGrow(writes: readonly WriteEvent[], broken: string[]): void {
-  const nodes = new Map<number, WriteEvent[]>();
-  for (const write of writes) {
+function checkStampsGrow(writes: readonly WriteEvent[], broken: BrokenPromises): void {
+  const nodes = new Map<number, Stamped<WriteEvent>[]>();
+  for (const write of writes.filter(isStamped)) {
     if (write.outcome !== 'acknowledged') continue;
     const known = nodes.get(write.stamp.node);
     if (known === undefined) nodes.set(write.stamp.node, [write]);
@@ -127,10 +169,10 @@ function checkStampsGrow(writes: readonly WriteEvent[], broken: string[]): void 
   }
   for (const made of nodes.values()) {
     const stamps = new Set(made.map((write) => write.stamp.counter));
-    if (stamps.size !== made.length) broken.push(`node ${made[0]?.stamp.node} gave one stamp twice`);
+    if (stamps.size !== made.length) broken.add(`node ${made[0]?.stamp.node} gave one stamp twice`);
     forEachWithHighestBefore(made, made, (write, highest) => {
       if (orderOf(write.stamp, highest) <= 0) {
-        broken.push(`node ${highest.node} gave stamp ${write.stamp.counter} after ${highest.counter}`);
+        broken.add(`node ${highest.node} gave stamp ${write.stamp.counter} after ${highest.counter}`);
       }
     });
   }
@@ -158,22 +200,4 @@ function forEachWithHighestBefore<T extends Timed>(
     }
     if (highest !== NEVER) visit(event, highest);
   }
-}
-
-function byKey<T extends { readonly key: string }>(events: readonly T[]): Map<string, T[]> {
-  const keys = new Map<string, T[]>();
-  for (const event of events) {
-    const known = keys.get(event.key);
-    if (known === undefined) keys.set(event.key, [event]);
-    else known.push(event);
-  }
-  return keys;
-}
-
-function text(stamp: SeenStamp): string {
-  return `${stamp.counter}/${stamp.node}`;
-}
-
-function short(value: string | undefined): string {
-  return value === undefined ? 'nothing' : `"${value.slice(0, 24)}" (${value.length})`;
 }

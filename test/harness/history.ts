@@ -14,10 +14,15 @@ export interface WriteEvent {
   readonly value: string | undefined;
   readonly level: number;
   readonly begun: number;
+  /** Infinity while nobody answered. */
   answered: number;
   outcome: WriteOutcome;
-  stamp: SeenStamp;
+  /** Undefined where the client does not tell and no replica could be asked: the real client gives no stamps. */
+  stamp: SeenStamp | undefined;
 }
+
+/** What a read said of a key: its value, that it has one, or that it has none. */
+export type Content = { readonly kind: 'value'; readonly value: string } | { readonly kind: 'present' | 'absent' };
 
 /** One read that was answered. */
 export interface ReadEvent {
@@ -26,15 +31,31 @@ export interface ReadEvent {
   readonly quorum: boolean;
   readonly begun: number;
   readonly answered: number;
-  readonly stamp: SeenStamp;
-  readonly value: string | undefined;
+  readonly stamp: SeenStamp | undefined;
+  readonly content: Content;
+}
+
+export const ABSENT: Content = { kind: 'absent' };
+export const PRESENT: Content = { kind: 'present' };
+
+export function contentOf(value: string | undefined): Content {
+  return value === undefined ? ABSENT : { kind: 'value', value };
 }
 
 export function orderOf(a: SeenStamp, b: SeenStamp): number {
   return a.counter - b.counter || a.node - b.node;
 }
 
-/** What clients saw of a cluster: kept by a workload, judged by `checkHistory`. */
+export function stampText(stamp: SeenStamp): string {
+  return `${stamp.counter}/${stamp.node}`;
+}
+
+/** The first few characters of a value, and its length. */
+export function valueText(value: string | undefined): string {
+  return value === undefined ? 'nothing' : `"${value.slice(0, 24)}" (${value.length})`;
+}
+
+/** What clients saw of a cluster: kept by a workload, judged by the checkers. */
 export class History {
   readonly writes: WriteEvent[] = [];
   readonly reads: ReadEvent[] = [];
@@ -44,4 +65,15 @@ export class History {
   moment(): number {
     return ++this.#moment;
   }
+}
+
+/** Events by key, in their order. */
+export function byKey<T extends { readonly key: string }>(events: readonly T[]): Map<string, T[]> {
+  const keys = new Map<string, T[]>();
+  for (const event of events) {
+    const known = keys.get(event.key);
+    if (known === undefined) keys.set(event.key, [event]);
+    else known.push(event);
+  }
+  return keys;
 }

@@ -1,5 +1,6 @@
 import { createNode, type Node } from '../../src/node.js';
 import type { NodeConfig } from '../../src/node-options.js';
+import type { RecordedLine } from './sim-telemetry.js';
 import type { SimCrashOptions, SimPorts, SimWorld } from './sim-world.js';
 import { TEST_NODE_KEYS } from './test-keys.js';
 
@@ -14,6 +15,12 @@ export interface SimClusterOptions {
   readonly durability?: 'sync' | 'interval' | 'none';
   readonly segmentBytes?: number;
   readonly valueBytesMax?: number;
+  /** Ends that a fault explains, such as that of a node whose disk failed to sync: they are not fatal. */
+  readonly isExpectedEnd?: (error: Error) => boolean;
+  /** Reasons for which a start may fail. */
+  readonly isExpectedRefusal?: (error: Error) => boolean;
+  /** Every line that a node logs. */
+  readonly onLine?: (name: string, line: RecordedLine) => void;
 }
 
 /** The real node code, several times, in one simulated world. */
@@ -30,6 +37,10 @@ export class SimCluster {
     this.world = world;
     this.#options = options;
     this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
+  }
+
+  get replicationFactor(): number {
+    return Math.min(this.#options.replicationFactor ?? 3, this.names.length);
   }
 
   node(name: string): Node {
@@ -49,6 +60,8 @@ export class SimCluster {
     for (const name of names) {
       const ports = this.world.createPorts(name);
       this.#ports.set(name, ports);
+      const { onLine } = this.#options;
+      if (onLine !== undefined) ports.telemetry.onLine = (line): void => onLine(name, line);
       const durability = this.#options.durability ?? 'sync';
       const node = createNode({
         ...ports,
@@ -56,14 +69,27 @@ export class SimCluster {
         config: this.#config(name, host ?? name),
         keys: TEST_NODE_KEYS,
         onFatal: (error) => {
-          this.fatal.set(name, error);
+          if (this.#options.isExpectedEnd?.(error) !== true) this.fatal.set(name, error);
           if (this.world.isRunning(name)) this.world.crash(name, { powerLoss: false });
         },
       });
       this.#nodes.set(name, node);
       node.start((error) => {
-        if (error !== undefined) throw new Error(`${name} did not start`, { cause: error });
+        if (error !== undefined) throw new Error(`${name} did not start: ${error.message}`, { cause: error });
       });
+    }
+  }
+
+  /** Starts a node whose start may fail for a reason that a fault explains; the error then, and the node is down. */
+  tryStart(name: string): Error | undefined {
+    try {
+      this.start([name]);
+      return undefined;
+    } catch (error) {
+      const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      if (!(reason instanceof Error) || this.#options.isExpectedRefusal?.(reason) !== true) throw error;
+      if (this.world.isRunning(name)) this.world.crash(name, { powerLoss: false });
+      return reason;
     }
   }
 

@@ -98,12 +98,24 @@ export class SimDiskImage {
     for (const path of this.#durable.keys()) if (parentOf(path) === directory) this.#durable.delete(path);
   }
 
+  /** Bytes that all files take together. */
+  usedBytes(): number {
+    let used = 0;
+    for (const entry of this.#names.values()) if (entry !== 'directory') used += entry.size;
+    return used;
+  }
+
   /** Bytes that could still be stored. */
   freeBytes(): number {
     if (this.behaviour.capacityBytes === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
-    let used = 0;
-    for (const entry of this.#names.values()) if (entry !== 'directory') used += entry.size;
-    return Math.max(0, this.behaviour.capacityBytes - used);
+    return Math.max(0, this.behaviour.capacityBytes - this.usedBytes());
+  }
+
+  /** Whether a power cut now could lose something. */
+  get isDirty(): boolean {
+    if (this.#durable.size > 0) return true;
+    for (const entry of this.#names.values()) if (entry !== 'directory' && entry.isDirty) return true;
+    return false;
   }
 
   /** A power cut: un-synced sectors and names are kept or lost at random, from all of them to none. */

@@ -152,6 +152,7 @@ class SimDiskFile implements DiskFile {
     trace.bytes(source, offset, offset + length);
     if (image.behaviour.failWrites > 0) {
       image.behaviour.failWrites--;
+      faults.bump('write-failed');
       this.#file.write(source, offset, random.below(length), position);
       throw new DiskError('io', this.path, `writing to ${this.path} failed`);
     }

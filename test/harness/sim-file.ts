@@ -33,6 +33,11 @@ export class SimFile {
     return this.#size;
   }
 
+  /** Whether a power cut could lose some of it. */
+  get isDirty(): boolean {
+    return this.#open.before.size > 0 || this.#layers.some(({ before }) => before.size > 0);
+  }
+
   content(): Uint8Array {
     return this.#bytes.slice(0, this.#size);
   }

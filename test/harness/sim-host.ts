@@ -6,6 +6,8 @@ export class SimHost {
   readonly number: number;
   alive = true;
   paused = false;
+  /** Its code uses promises: after each of its events they are followed to their end. */
+  awaits = false;
   /** Events that came due while it was paused, in order. */
   readonly postponed: SimEvent[] = [];
 

@@ -40,6 +40,9 @@ export const NETWORK_BEHAVIOUR: Readonly<SimNetworkBehaviour> = {
   stallTimeoutMsMax: 60_000,
 };
 
+/** Nothing waits longer than this behind others on a clogged link. */
+const CLOG_MS_MAX = 5000;
+
 /** One direction between two nodes. While it is held, what arrives over it waits. */
 export class SimLink {
   readonly from: string;
@@ -51,6 +54,9 @@ export class SimLink {
   readonly #baseMs: number;
   readonly #waiting: SimEvent[] = [];
   #cut = false;
+  /** Bytes a millisecond that pass while it is clogged, and when what was sent before has passed. */
+  #clogRate = 0;
+  #clearMs = 0;
   #downAtEnd = false;
 
   constructor(
@@ -74,9 +80,9 @@ export class SimLink {
     return this.#cut || this.#downAtEnd;
   }
 
-  /** How long the next message is under way. */
-  latencyMs(): number {
-    let latencyMs = this.#baseMs - Math.log(1 - this.#random.unit()) * this.#behaviour.jitterMs;
+  /** How long the next message, of so many bytes, is under way. */
+  latencyMs(bytes = 0): number {
+    let latencyMs = this.#queueMs(bytes) + this.#baseMs - Math.log(1 - this.#random.unit()) * this.#behaviour.jitterMs;
     if (this.#random.chance(this.#behaviour.spikeChance)) {
       this.#faults.bump('latency-spike');
       latencyMs += this.#behaviour.spikeMs;
@@ -95,8 +101,14 @@ export class SimLink {
     this.#cut = true;
   }
 
+  /** So few bytes pass in a millisecond from now on that what follows waits behind them. */
+  clog(bytesPerMs: number): void {
+    this.#clogRate = bytesPerMs;
+  }
+
   heal(): void {
     this.#cut = false;
+    this.#clogRate = 0;
     this.#release();
   }
 
@@ -104,6 +116,14 @@ export class SimLink {
   setDown(down: boolean): void {
     this.#downAtEnd = down;
     this.#release();
+  }
+
+  #queueMs(bytes: number): number {
+    if (this.#clogRate === 0 || bytes === 0) return 0;
+    const { nowMs } = this.#scheduler;
+    this.#clearMs = Math.min(Math.max(this.#clearMs, nowMs) + bytes / this.#clogRate, nowMs + CLOG_MS_MAX);
+    this.#faults.bump('bytes-clogged', bytes);
+    return this.#clearMs - nowMs;
   }
 
   #release(): void {

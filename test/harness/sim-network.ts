@@ -144,7 +144,11 @@ export class SimNetwork {
       this.#connections.delete(connection);
       connection.die();
       if (connection.inbound !== undefined) connection.inbound.host = undefined;
-      if (machineDown) continue;
+      if (machineDown) {
+        // The other end hears nothing of it.
+        if (connection.opened) this.faults.bump('half-open');
+        continue;
+      }
       if (this.random.chance(0.5)) connection.out?.sendReset(this.random.chance(0.5));
       else connection.out?.sendEnd();
     }

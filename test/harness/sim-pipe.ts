@@ -60,7 +60,7 @@ export class SimPipe extends SimEvent {
     this.#bytes.set(bytes.subarray(start, end), this.#tail);
     this.#tail += end - start;
     this.#sent += end - start;
-    const arrivalMs = this.#nextArrivalMs();
+    const arrivalMs = this.#nextArrivalMs(end - start);
     const last = this.#messageMs.length - 1;
     if (last >= 0 && this.#messageMs[last] === arrivalMs) {
       this.#messageEnds[last] = this.#sent;
@@ -194,8 +194,8 @@ export class SimPipe extends SimEvent {
     scheduler.schedule(this.#stall, scheduler.nowMs + patienceMs);
   }
 
-  #nextArrivalMs(): number {
-    const arrivalMs = this.#network.scheduler.nowMs + this.#link.latencyMs();
+  #nextArrivalMs(bytes = 0): number {
+    const arrivalMs = this.#network.scheduler.nowMs + this.#link.latencyMs(bytes);
     if (arrivalMs > this.#lastArrivalMs) this.#lastArrivalMs = arrivalMs;
     return this.#lastArrivalMs;
   }

@@ -12,6 +12,8 @@ const CANCELLED_MIN = 1024;
 export class SimScheduler {
   nowMs = 0;
   eventsRun = 0;
+  /** Whose event `step` ran last; undefined for one of the world. */
+  lastHost: SimHost | undefined;
   readonly #trace: SimTrace;
   #times: Float64Array<ArrayBuffer> = new Float64Array(1024);
   #sequences: Float64Array<ArrayBuffer> = new Float64Array(1024);
@@ -73,6 +75,7 @@ export class SimScheduler {
       }
     }
     this.eventsRun++;
+    this.lastHost = host;
     this.#trace.number(this.nowMs);
     this.#trace.word((event.kind << 16) | (host === undefined ? 0 : host.number));
     event.run();

@@ -17,6 +17,9 @@ import { SimTimers } from './sim-timers.js';
 import { SimTrace } from './sim-trace.js';
 import { SimTransport } from './sim-transport.js';
 
+/** Turns of the microtask queue that bring a settled promise through an async function to whoever waits for it. */
+const PROMISE_HOPS = 6;
+
 /** What `createNode` needs of the world. */
 export interface SimPorts {
   readonly clock: Clock;
@@ -76,10 +79,14 @@ export class SimWorld {
     return this.#scheduler.eventsRun;
   }
 
-  /** Starts a process on the machine `name`; its disk is the one that earlier processes of that name left. */
-  createPorts(name: string): SimPorts {
+  /**
+   * Starts a process on the machine `name`; its disk is the one that earlier processes of that name left. `awaits`: its
+   * code uses promises, and `play` follows them.
+   */
+  createPorts(name: string, awaits = false): SimPorts {
     if (this.#hosts.get(name)?.alive) throw new Error(`${name} runs already: crash or stop it first`);
     const host = new SimHost(name, ++this.#hostsMade);
+    host.awaits = awaits;
     this.#hosts.set(name, host);
     this.network.started(name);
     const random = this.#root.fork(`${name}/${host.number}`);
@@ -190,6 +197,19 @@ export class SimWorld {
   run(untilMs: number): void {
     while (this.#scheduler.step(untilMs));
     if (untilMs > this.#scheduler.nowMs) this.#scheduler.nowMs = untilMs;
+  }
+
+  /**
+   * As `run`, for worlds in which some code uses promises: after each event that may have settled one, all that follows
+   * from it happens before the next event.
+   */
+  async play(untilMs: number): Promise<void> {
+    const scheduler = this.#scheduler;
+    while (scheduler.step(untilMs)) {
+      const host = scheduler.lastHost;
+      if (host === undefined || host.awaits) for (let hop = 0; hop < PROMISE_HOPS; hop++) await undefined;
+    }
+    if (untilMs > scheduler.nowMs) scheduler.nowMs = untilMs;
   }
 
   /** Runs until `predicate` holds after an event (true), or until `deadlineMs` (false). */

@@ -1,224 +1,211 @@
-import { keyHash } from '@memdb/protocol';
-import type { Node } from '../../src/node.js';
-import { BareClient, type BareReply, LEVEL } from './bare-client.js';
-import { History, orderOf, type SeenStamp, type WriteEvent } from './history.js';
-import { SIM_PORT, type SimCluster } from './sim-cluster.js';
-import type { SimPorts, SimWorld } from './sim-world.js';
+import { BareActor } from './bare-actor.js';
+import { LEVEL } from './bare-client.js';
+import type { BrokenPromises } from './broken-promise.js';
+import { ClientActor } from './client-actor.js';
+import {
+  type Content,
+  History,
+  orderOf,
+  type SeenStamp,
+  stampText,
+  valueText,
+  type WriteEvent,
+  type WriteOutcome,
+} from './history.js';
+import type { Journal } from './journal.js';
+import { ownersOf } from './owner-versions.js';
+import type { SimCluster } from './sim-cluster.js';
+import type { SimRandom } from './sim-random.js';
+import type { SimWorld } from './sim-world.js';
 
 export interface WorkloadOptions {
-  readonly clients: number;
+  /** Clients that speak the bare protocol: one names its coordinator, and may behave oddly. */
+  readonly bareClients: number;
+  /** Programs that use the client library. */
+  readonly realClients: number;
   readonly keys: readonly string[];
   /** Mean time between two requests of one client. */
   readonly intervalMs: number;
   readonly valueBytesMax: number;
+  readonly keyBytesMax: number;
+  /** Share of values of any size up to the limit; the others are short. */
+  readonly largeShare: number;
+  /** Share of batches among the operations of the client library. */
+  readonly batchShare: number;
 }
 
-const TIMEOUT_MS = 1000;
-/** Requests of one client that have no answer. */
-const PENDING_MAX = 16;
-const REPLIES_ALL = 255;
-
-interface ClientState {
-  readonly ports: SimPorts;
-  readonly connections: Map<string, BareClient>;
-  /** Carries its session token from node to node; the others have one token for each connection. */
-  readonly session: boolean;
-  token: number;
-  pending: number;
+/** What all clients of one run share. */
+export interface WorkloadContext {
+  readonly world: SimWorld;
+  readonly cluster: SimCluster;
+  readonly options: WorkloadOptions;
+  readonly history: History;
+  readonly broken: BrokenPromises;
+  readonly journal: Journal;
+  readonly workload: Workload;
 }
 
-interface Asked {
-  readonly connection: BareClient;
-  /** Whom the connection leads to, and the process that ran there then. */
-  readonly name: string;
-  readonly node: Node;
-  readonly what: string;
-  answered: boolean;
+/** A client: `act` asks something, at a random moment. */
+export interface Actor {
+  act(): void;
+  /** Requests that should have been answered by now, as sentences. */
+  unanswered(): string[];
 }
 
-/** Clients that read and write at random while faults happen, and keep what they saw. */
+/** Clients that read and write at random while faults happen. What they see is kept, for the checkers. */
 export class Workload {
   readonly history: History = new History();
-  /** Broken promises that show at once, at the moment of an answer. */
-  readonly broken: string[] = [];
-  readonly #world: SimWorld;
-  readonly #cluster: SimCluster;
-  readonly #options: WorkloadOptions;
-  readonly #clients: ClientState[] = [];
-  readonly #asked: Asked[] = [];
+  /** Operations begun, and those of them that succeeded. */
+  begun = 0;
+  done = 0;
+  readonly #context: WorkloadContext;
+  readonly #actors: Actor[] = [];
+  readonly #random: SimRandom;
   #untilMs = 0;
 
-  constructor(world: SimWorld, cluster: SimCluster, options: WorkloadOptions) {
-    this.#world = world;
-    this.#cluster = cluster;
-    this.#options = options;
-    for (let index = 0; index < options.clients; index++) {
-      this.#clients.push({
-        ports: world.createPorts(`client-${index}`),
-        connections: new Map(),
-        session: index % 2 === 0,
-        token: 0,
-        pending: 0,
-      });
+  constructor(
+    world: SimWorld,
+    cluster: SimCluster,
+    options: WorkloadOptions,
+    broken: BrokenPromises,
+    journal: Journal,
+  ) {
+    this.#context = { world, cluster, options, history: this.history, broken, journal, workload: this };
+    this.#random = world.random.fork('workload');
+    for (let index = 0; index < options.bareClients; index++) {
+      this.#actors.push(new BareActor(this.#context, `bare-${index}`, index % 2 === 0));
+    }
+    const token = { counter: 0 };
+    for (let index = 0; index < options.realClients; index++) {
+      // Some programs hand their session token on to each other.
+      this.#actors.push(new ClientActor(this.#context, `client-${index}`, index % 2 === 0 ? token : { counter: 0 }));
     }
   }
 
   /** Lets every client ask until a moment of the world. */
   run(untilMs: number): void {
     this.#untilMs = untilMs;
-    for (const client of this.#clients) this.#next(client);
+    for (const actor of this.#actors) this.#next(actor);
   }
 
-  /** Requests that were never answered although the connection and both its ends live. */
   unanswered(): string[] {
-    const lives = (asked: Asked): boolean =>
-      !asked.connection.closed && this.#cluster.node(asked.name) === asked.node && this.#world.isRunning(asked.name);
-    return this.#asked.filter((asked) => !asked.answered && lives(asked)).map((asked) => asked.what);
+    return this.#actors.flatMap((actor) => actor.unanswered());
   }
 
-  #next(client: ClientState): void {
-    const { random } = this.#world;
-    const pauseMs = -Math.log(1 - random.unit()) * this.#options.intervalMs;
-    const atMs = this.#world.nowMs + pauseMs;
-    if (atMs > this.#untilMs) return;
-    this.#world.at(atMs, () => {
-      // A few requests back to back are pipelined on one connection.
-      const burst = random.chance(0.1) ? 1 + random.below(6) : 1;
-      const name = random.pick(this.#cluster.names);
-      const connection = this.#connection(client, name);
-      for (let count = 0; count < burst; count++) {
-        if (connection !== undefined && client.pending < PENDING_MAX) this.#request(client, name, connection);
-      }
-      this.#next(client);
-    });
+  /** Half of all requests go to the first few keys. */
+  pickKey(random: SimRandom): string {
+    const { keys } = this.#context.options;
+    return random.chance(0.5) ? keys[random.below(Math.min(4, keys.length))] : random.pick(keys);
   }
 
-  #connection(client: ClientState, name: string): BareClient | undefined {
-    const known = client.connections.get(name);
-    if (known !== undefined && !known.closed) return known.ready ? known : undefined;
-    client.connections.set(name, new BareClient(client.ports, { host: name, port: SIM_PORT }));
-    return undefined;
-  }
-
-  #request(client: ClientState, name: string, connection: BareClient): void {
-    const { random } = this.#world;
-    const { keys } = this.#options;
-    // Half of all requests go to the first few keys.
-    const key = random.chance(0.5) ? keys[random.below(Math.min(4, keys.length))] : random.pick(keys);
-    if (client.session) connection.counter = client.token;
-    client.pending++;
-    const dice = random.below(20);
-    if (dice < 10) this.#write(client, name, connection, key, dice < 8);
-    else this.#read(client, name, connection, key, dice < 17);
-  }
-
-  #write(client: ClientState, name: string, connection: BareClient, key: string, isSet: boolean): void {
-    const { random } = this.#world;
-    const { history } = this;
-    const level = random.pick([LEVEL.quorum, LEVEL.quorum, LEVEL.quorum, LEVEL.quorum, LEVEL.all, LEVEL.one]);
-    const id = history.writes.length;
-    const bytes = random.chance(0.1) ? random.below(this.#options.valueBytesMax) : random.below(100);
-    const value = isSet ? `${id}:`.padEnd(bytes, 'x') : undefined;
-    const stamp = { counter: 0, node: 0 };
+  beginWrite(random: SimRandom, key: string, isSet: boolean, level: number, who: string): WriteEvent {
+    const { journal } = this.#context;
+    const id = this.history.writes.length;
     const write: WriteEvent = {
       id,
       key,
-      value,
+      value: isSet ? this.#value(random, id) : undefined,
       level,
-      begun: history.moment(),
+      begun: this.history.moment(),
       answered: Number.POSITIVE_INFINITY,
       outcome: 'unknown',
-      stamp,
+      stamp: undefined,
     };
-    history.writes.push(write);
-    const done = this.#expect(client, name, connection, `write ${id} of ${key} at level ${level}`, (reply) => {
-      write.answered = history.moment();
-      if (reply.error !== undefined) {
-        write.outcome = reply.error.outcome;
-        return;
-      }
-      write.outcome = 'acknowledged';
-      write.stamp = { counter: reply.counter, node: reply.node };
-      if (level !== LEVEL.one) this.#checkHolders(write);
-    });
-    if (value !== undefined) connection.set(key, value, level, done, TIMEOUT_MS);
-    else connection.delete(key, level, done, TIMEOUT_MS);
+    this.begun++;
+    this.history.writes.push(write);
+    journal.note(key, () => `${who} begins write ${id} at level ${level}: ${valueText(write.value)}`);
+    return write;
   }
 
-  #read(client: ClientState, name: string, connection: BareClient, key: string, isGet: boolean): void {
-    const { random } = this.#world;
-    const level = random.pick([LEVEL.quorum, LEVEL.quorum, LEVEL.quorum, LEVEL.all, LEVEL.one]);
-    const begun = this.history.moment();
-    const done = this.#expect(client, name, connection, `read of ${key}`, (reply) => {
-      if (reply.error !== undefined) {
-        if (reply.error.outcome !== 'not-applied') this.broken.push(`a read has the outcome ${reply.error.outcome}`);
-        return;
-      }
-      const { counter, node, value } = reply;
-      const answered = this.history.moment();
-      const quorum = !isGet || level !== LEVEL.one;
-      this.history.reads.push({ key, quorum, begun, answered, stamp: { counter, node }, value });
-    });
-    if (isGet) connection.get(key, level, done, TIMEOUT_MS);
-    else connection.quorumGet(key, random.pick([0, 0, REPLIES_ALL]), done, TIMEOUT_MS);
+  /** `stamp`: what the reply said; undefined when it does not tell. `token`: the session's, when the write was sent. */
+  acknowledge(write: WriteEvent, stamp: SeenStamp | undefined, token: number): void {
+    const { journal, broken } = this.#context;
+    write.answered = this.history.moment();
+    write.outcome = 'acknowledged';
+    this.done++;
+    write.stamp = stamp ?? this.#stampOf(write);
+    journal.note(write.key, () => `write ${write.id} acknowledged @${write.stamp ? stampText(write.stamp) : '?'}`);
+    if (write.stamp === undefined) return;
+    // Lamport: what is written now is newer than all that its session had seen, whatever the key (semantics: Session).
+    if (write.stamp.counter <= token) {
+      broken.add(`write ${write.id} got @${stampText(write.stamp)} although its session had seen ${token}`, write.key);
+    }
+    if (write.level !== LEVEL.one) this.#checkHolders(write, write.stamp);
   }
 
-  #expect(
-    client: ClientState,
-    name: string,
-    connection: BareClient,
-    what: string,
-    onReply: (reply: BareReply) => void,
-  ) {
-    const asked: Asked = { connection, name, node: this.#cluster.node(name), what, answered: false };
-    this.#asked.push(asked);
-    return (reply: BareReply): void => {
-      asked.answered = true;
-      client.pending--;
-      client.token = Math.max(client.token, connection.counter);
-      onReply(reply);
-    };
+  failWrite(write: WriteEvent, outcome: Exclude<WriteOutcome, 'acknowledged'>, why: string): void {
+    write.answered = this.history.moment();
+    write.outcome = outcome;
+    this.#context.journal.note(write.key, () => `write ${write.id} failed, ${outcome}: ${why}`);
+  }
+
+  beginRead(): number {
+    this.begun++;
+    return this.history.moment();
+  }
+
+  answerRead(key: string, begun: number, quorum: boolean, stamp: SeenStamp | undefined, content: Content): void {
+    const answered = this.history.moment();
+    this.done++;
+    this.history.reads.push({ key, quorum, begun, answered, stamp, content });
+    this.#context.journal.note(key, () => {
+      const what = content.kind === 'value' ? valueText(content.value) : content.kind;
+      return `read ${quorum ? 'at quorum' : 'at one'} (begun at ${begun}): ${what} @${stamp ? stampText(stamp) : '?'}`;
+    });
+  }
+
+  failRead(key: string, outcome: string, why: string): void {
+    if (outcome !== 'not-applied') this.#context.broken.add(`a read failed with the outcome ${outcome}`, key);
+    this.#context.journal.note(key, () => `a read failed: ${why}`);
+  }
+
+  #next(actor: Actor): void {
+    const { world, options } = this.#context;
+    const atMs = world.nowMs - Math.log(1 - this.#random.unit()) * options.intervalMs;
+    if (atMs > this.#untilMs) return;
+    world.at(atMs, () => {
+      actor.act();
+      this.#next(actor);
+    });
+  }
+
+  /** Every value names its write, but for some empty ones. */
+  #value(random: SimRandom, id: number): string {
+    const { largeShare, valueBytesMax } = this.#context.options;
+    if (random.chance(0.03)) return '';
+    const bytes = random.chance(largeShare)
+      ? random.pick([valueBytesMax, random.below(valueBytesMax), random.below(valueBytesMax)])
+      : random.below(100);
+    return `${id}:`.padEnd(bytes, 'x');
+  }
+
+  /** The stamp of a write that was acknowledged at this very moment, found at an owner that holds its value. */
+  #stampOf(write: WriteEvent): SeenStamp | undefined {
+    if (write.value === undefined || write.value === '') return undefined;
+    const { world, cluster } = this.#context;
+    for (const version of ownersOf(world, cluster, write.key)) {
+      if (version !== 'down' && version.text() === write.value) return version.stamp;
+    }
+    return undefined;
   }
 
   /**
    * What was acknowledged stands on enough owners at that very moment, durably (mechanisms: Plain writes and reads). An
    * owner that is down is given the benefit of the doubt.
    */
-  #checkHolders(write: WriteEvent): void {
-    const versions = ownersOf(this.#world, this.#cluster, write.key);
+  #checkHolders(write: WriteEvent, stamp: SeenStamp): void {
+    const { world, cluster, broken } = this.#context;
+    const versions = ownersOf(world, cluster, write.key);
     const needed = write.level === LEVEL.all ? versions.length : Math.floor(versions.length / 2) + 1;
     const holders = versions.filter((version) => {
       if (version === 'down') return true;
-      const order = orderOf(version.stamp, write.stamp);
+      const order = orderOf(version.stamp, stamp);
       return order > 0 || (order === 0 && version.durable);
     });
     if (holders.length >= needed) return;
-    const { counter, node } = write.stamp;
-    this.broken.push(
-      `write ${write.id} of ${write.key} was acknowledged @${counter}/${node} with ${holders.length} of ${needed} holders`,
+    broken.add(
+      `write ${write.id} was acknowledged @${stampText(stamp)} with ${holders.length} of ${needed} holders`,
+      write.key,
     );
   }
-}
-
-export type OwnerVersion = 'down' | { readonly node: string; readonly stamp: SeenStamp; readonly durable: boolean };
-
-/** What each owner of a key holds right now. */
-export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): OwnerVersion[] {
-  const bytes = Buffer.from(key);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const running = cluster.names.map((name) => ({ name, node: cluster.node(name) }));
-  const placed = running.find(({ node }) => node.replication !== undefined)?.node.replication;
-  if (placed === undefined) return [];
-  const hash = keyHash(bytes, view, 0, bytes.length, placed.hashSeed);
-  return placed.sets.ofHash(hash).members.map((member): OwnerVersion => {
-    const owner = running.find(({ node }) => node.number === member);
-    const store = owner?.node.store;
-    if (owner === undefined || store === undefined || !world.isRunning(owner.name)) return 'down';
-    const { name } = owner;
-    if (!store.lookup(hash, bytes, view, 0, bytes.length)) {
-      return { node: name, stamp: { counter: 0, node: 0 }, durable: true };
-    }
-    const { counter, node, durable } = store.found;
-    return { node: name, stamp: { counter, node }, durable };
-  });
 }

@@ -1,0 +1,114 @@
+import { keyHash } from '@memdb/protocol';
+import { lengthOf, RECORD_HEADER_BYTES, RecordKind, recordKindLength } from '../../src/model/record.js';
+import type { Node } from '../../src/node.js';
+import type { BrokenPromises } from './broken-promise.js';
+import { type History, orderOf, stampText, valueText, type WriteEvent } from './history.js';
+import { ownersOf } from './owner-versions.js';
+import type { SimCluster } from './sim-cluster.js';
+import type { SimWorld } from './sim-world.js';
+
+/** What the nodes hold, looked at from outside: nothing here is an operation of a client. */
+
+/** Every owner of every key holds the same version, byte for byte. */
+export function checkConverged(
+  world: SimWorld,
+  cluster: SimCluster,
+  keys: readonly string[],
+  broken: BrokenPromises,
+): void {
+  for (const key of keys) {
+    const versions = ownersOf(world, cluster, key);
+    const first = versions[0];
+    if (versions.length !== cluster.replicationFactor) broken.add(`it has ${versions.length} owners`, key);
+    for (const version of versions) {
+      if (version === 'down' || first === 'down') broken.add('an owner is down at the end', key);
+      else if (orderOf(version.stamp, first.stamp) !== 0 || version.text() !== first.text()) {
+        const texts = versions.map((held) => (held === 'down' ? 'down' : `${held.node} @${stampText(held.stamp)}`));
+        broken.add(`owners hold different versions at the end: ${texts.join(', ')}`, key);
+        break;
+      }
+    }
+  }
+}
+
+/**
+ * Over the logs of all nodes, one stamp of one key has one content (mechanisms: Stamps), and no value stands there whose
+ * write was answered not-applied, or was never made.
+ */
+export function checkLogs(cluster: SimCluster, history: History, broken: BrokenPromises): void {
+  const contents = new Map<string, string>();
+  const writes = new Map<string, WriteEvent>();
+  for (const write of history.writes) if (write.value) writes.set(`${write.key} ${write.value}`, write);
+  for (const name of cluster.names) {
+    const cursor = cluster.node(name).store?.logCursor(0);
+    while (cursor?.next() === true) {
+      if (cursor.counter === 0) continue;
+      const { bytes, view } = cursor.segment;
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset);
+      const valueLength = lengthOf(recordKindLength(view, cursor.offset)) - RECORD_HEADER_BYTES - cursor.keyLength;
+      const valueStart = cursor.keyStart + cursor.keyLength;
+      const key = buffer.toString('utf8', cursor.keyStart, valueStart);
+      const value = buffer.toString('utf8', valueStart, valueStart + valueLength);
+      const version = `${key}@${cursor.counter}/${cursor.node}`;
+      const content = `${cursor.kind} ${value}`;
+      const known = contents.get(version);
+      if (known !== undefined && known !== content) broken.add(`@${version} has two contents in logs`, key);
+      if (known === undefined) {
+        contents.set(version, content);
+        if (cursor.kind !== RecordKind.value || value === '') continue;
+        const write = writes.get(`${key} ${value}`);
+        if (write === undefined) broken.add(`${name} logged ${valueText(value)}, which nobody wrote`, key);
+        else if (write.outcome === 'not-applied') {
+          broken.add(`${name} logged write ${write.id}, which was answered not-applied`, key);
+        }
+      }
+    }
+  }
+}
+
+/**
+ * A cursor is below every LSN that its peer has not acknowledged (mechanisms: Catch-up from the log): what a node
+ * coordinated for a peer up to there stands in the peer's log, or something newer does. Peers that are down, and records
+ * whose owner has not recovered what it had, are left out.
+ */
+export function checkCursors(world: SimWorld, cluster: SimCluster, broken: BrokenPromises): void {
+  const running = cluster.names.filter((name) => world.isRunning(name)).map((name) => cluster.node(name));
+  for (const node of running) {
+    const { replication, store } = node;
+    if (replication === undefined || store === undefined) continue;
+    const cursor = store.logCursor(0);
+    while (cursor.next()) {
+      if (cursor.node !== node.number || cursor.counter === 0) continue;
+      const { bytes, view } = cursor.segment;
+      const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, replication.hashSeed);
+      for (const member of replication.sets.ofHash(hash).members) {
+        if (member === node.number || cursor.lsn > (replication.streams[member]?.acknowledgedLsn ?? 0)) continue;
+        const peer = running.find(({ number }) => number === member);
+        if (peer === undefined || holds(peer, hash, cursor)) continue;
+        const key = Buffer.from(bytes.subarray(cursor.keyStart, cursor.keyStart + cursor.keyLength)).toString();
+        broken.add(
+          `member ${node.number} takes @${cursor.counter}/${cursor.node} (LSN ${cursor.lsn}) for acknowledged by member ${member}, which does not hold it`,
+          key,
+        );
+        return;
+      }
+    }
+  }
+}
+
+interface Record {
+  readonly segment: { readonly bytes: Uint8Array; readonly view: DataView };
+  readonly keyStart: number;
+  readonly keyLength: number;
+  readonly counter: number;
+  readonly node: number;
+}
+
+/** Whether a node holds a record durably, or a newer version of its key. */
+function holds({ store }: Node, hash: number, record: Record): boolean {
+  if (store === undefined) return false;
+  const { bytes, view } = record.segment;
+  if (!store.lookup(hash, bytes, view, record.keyStart, record.keyLength)) return false;
+  const order = orderOf(store.found, record);
+  return order > 0 || (order === 0 && store.found.durable);
+}

@@ -1,0 +1,273 @@
+import { type Client, type ConsistencyLevel, createClient, type MemDbError } from '@memdb/client';
+import { LEVEL } from './bare-client.js';
+import { ABSENT, contentOf, PRESENT, type WriteEvent } from './history.js';
+import { SIM_PORT } from './sim-cluster.js';
+import type { SimRandom } from './sim-random.js';
+import { TEST_KEYS } from './test-keys.js';
+import type { Actor, WorkloadContext } from './workload.js';
+
+const TIMEOUT_MS = 1000;
+/** Operations of one program that have not ended. */
+const PENDING_MAX = 32;
+const BATCH_KEYS_MAX = 12;
+const LEVEL_OF: Readonly<Record<ConsistencyLevel, number>> = { one: LEVEL.one, quorum: LEVEL.quorum, all: LEVEL.all };
+const READ_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'all', 'one'];
+const WRITE_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'quorum', 'all', 'one'];
+
+/** A session token that programs hand on to each other. */
+export interface SharedToken {
+  counter: number;
+}
+
+/** A program that uses the client library as its documentation says, and now and then starts anew with its token. */
+export class ClientActor implements Actor {
+  readonly #context: WorkloadContext;
+  readonly #name: string;
+  readonly #random: SimRandom;
+  readonly #token: SharedToken;
+  #db: Client;
+  #programs = 0;
+  #pending = 0;
+
+  constructor(context: WorkloadContext, name: string, token: SharedToken) {
+    this.#context = context;
+    this.#name = name;
+    this.#random = context.world.random.fork(name);
+    this.#token = token;
+    this.#db = this.#open();
+  }
+
+  act(): void {
+    const random = this.#random;
+    if (random.chance(0.004)) this.#startAnew();
+    const burst = random.chance(0.1) ? 1 + random.below(6) : 1;
+    for (let count = 0; count < burst && this.#pending < PENDING_MAX; count++) {
+      if (random.chance(this.#context.options.batchShare)) this.#batch();
+      else this.#single();
+    }
+  }
+
+  unanswered(): string[] {
+    return this.#pending === 0 ? [] : [`${this.#name}: ${this.#pending} operations did not end`];
+  }
+
+  #open(): Client {
+    const { world, cluster } = this.#context;
+    const random = this.#random;
+    const program = `${this.#name}.${++this.#programs}`;
+    return createClient({
+      ports: world.createPorts(program, true),
+      seeds: cluster.names.map((host) => ({ host, port: SIM_PORT })),
+      key: TEST_KEYS.client,
+      timeoutMs: TIMEOUT_MS,
+      connectTimeoutMs: 60_000,
+      connectionsPerNode: random.pick([1, 1, 2, 3]),
+      token: random.chance(0.5) ? this.#token.counter : String(this.#token.counter),
+    });
+  }
+
+  /** Another program goes on with this one's token. What is under way ends first. */
+  #startAnew(): void {
+    const old = this.#db;
+    const host = `${this.#name}.${this.#programs}`;
+    this.#noteToken();
+    this.#db = this.#open();
+    this.#run(old.close(), () => this.#context.world.stop(host), undefined);
+  }
+
+  #single(): void {
+    const random = this.#random;
+    const key = this.#context.workload.pickKey(random);
+    const dice = random.below(20);
+    if (dice < 8) this.#set(key);
+    else if (dice < 10) this.#delete(key);
+    else if (dice < 16) this.#get(key);
+    else if (dice < 18) this.#contains(key);
+    else this.#quorumGet(key);
+  }
+
+  #set(key: string): void {
+    const random = this.#random;
+    const { workload } = this.#context;
+    const consistency = random.pick(WRITE_LEVELS);
+    const write = workload.beginWrite(random, key, true, LEVEL_OF[consistency], this.#name);
+    const value = write.value ?? '';
+    const token = this.#tokenNow();
+    const bytes = random.chance(0.3) ? new TextEncoder().encode(value) : value;
+    // Giving up: what became of it is then unknown, unless it was never sent.
+    const signal = random.chance(0.02) ? this.#abortSoon() : undefined;
+    const options = { consistency, ...this.#timeout(), ...(signal === undefined ? {} : { signal }) };
+    this.#run(this.#db.set(key, bytes, options), ...this.#writeEnds(write, token));
+  }
+
+  #delete(key: string): void {
+    const random = this.#random;
+    const { workload } = this.#context;
+    const consistency = random.pick(WRITE_LEVELS);
+    const write = workload.beginWrite(random, key, false, LEVEL_OF[consistency], this.#name);
+    const token = this.#tokenNow();
+    this.#run(this.#db.delete(key, { consistency, ...this.#timeout() }), ...this.#writeEnds(write, token));
+  }
+
+  #get(key: string): void {
+    const random = this.#random;
+    const { workload } = this.#context;
+    const consistency = random.pick(READ_LEVELS);
+    const begun = workload.beginRead();
+    const options = { consistency, ...this.#timeout() };
+    const quorum = consistency !== 'one';
+    if (random.chance(0.3)) {
+      this.#run(
+        this.#db.getBytes(key, options),
+        (bytes) => {
+          const value = bytes === undefined ? undefined : Buffer.from(bytes).toString();
+          workload.answerRead(key, begun, quorum, undefined, contentOf(value));
+        },
+        this.#readFails(key),
+      );
+      return;
+    }
+    this.#run(
+      this.#db.get(key, options),
+      (value) => workload.answerRead(key, begun, quorum, undefined, contentOf(value)),
+      this.#readFails(key),
+    );
+  }
+
+  #contains(key: string): void {
+    const { workload } = this.#context;
+    const consistency = this.#random.pick(READ_LEVELS);
+    const begun = workload.beginRead();
+    this.#run(
+      this.#db.contains(key, { consistency, ...this.#timeout() }),
+      (has) => workload.answerRead(key, begun, consistency !== 'one', undefined, has ? PRESENT : ABSENT),
+      this.#readFails(key),
+    );
+  }
+
+  #quorumGet(key: string): void {
+    const { workload, cluster, broken } = this.#context;
+    const replies = this.#random.pick(['quorum', 'quorum', 'all', 1, 2, cluster.replicationFactor] as const);
+    const begun = workload.beginRead();
+    // One reply is what `one` promises; two are a majority of three.
+    const quorum = typeof replies === 'string' || replies >= Math.floor(cluster.replicationFactor / 2) + 1;
+    this.#run(
+      this.#db.quorumGet(key, { replies, ...this.#timeout() }),
+      ({ value, stamp, mostUpToDate, responses }) => {
+        workload.answerRead(key, begun, quorum, stamp, contentOf(value));
+        const answered = responses.filter(({ error }) => error === undefined).length;
+        const wanted = replies === 'all' ? responses.length : typeof replies === 'number' ? replies : 1;
+        if (answered < Math.min(wanted, responses.length)) {
+          broken.add(`quorumGet had ${answered} answers, ${wanted} were asked for`, key);
+        }
+        if (mostUpToDate.value !== value) broken.add('quorumGet returned another value than the newest', key);
+      },
+      this.#readFails(key),
+    );
+  }
+
+  #batch(): void {
+    const random = this.#random;
+    const { workload } = this.#context;
+    const keys = Array.from({ length: 1 + random.below(BATCH_KEYS_MAX) }, () => workload.pickKey(random));
+    if (random.chance(0.5)) this.#getMany(keys);
+    else this.#setMany([...new Set(keys)]);
+  }
+
+  #getMany(keys: readonly string[]): void {
+    const { workload, broken } = this.#context;
+    const consistency = this.#random.pick(READ_LEVELS);
+    const begun = keys.map(() => workload.beginRead());
+    this.#run(
+      this.#db.getMany(keys, { consistency, ...this.#timeout() }),
+      (results) => {
+        for (const [index, key] of keys.entries()) {
+          const result = results[index];
+          if (result?.key !== key) broken.add(`getMany answered ${String(result?.key)} in its place`, key);
+          else if (result.error !== undefined) workload.failRead(key, result.error.outcome, result.error.message);
+          else workload.answerRead(key, begun[index], consistency !== 'one', undefined, contentOf(result.value));
+        }
+      },
+      () => broken.add('getMany rejected as a whole'),
+    );
+  }
+
+  #setMany(keys: readonly string[]): void {
+    const random = this.#random;
+    const { workload, broken } = this.#context;
+    const consistency = random.pick(WRITE_LEVELS);
+    const level = LEVEL_OF[consistency];
+    const writes = keys.map((key) => workload.beginWrite(random, key, true, level, `${this.#name} in a batch`));
+    const token = this.#tokenNow();
+    const entries = writes.map((write) => [write.key, write.value ?? ''] as const);
+    this.#run(
+      this.#db.setMany(entries, { consistency, ...this.#timeout() }),
+      (results) => {
+        for (const [index, write] of writes.entries()) {
+          const result = results[index];
+          if (result?.key !== write.key) {
+            broken.add(`setMany answered ${String(result?.key)} in its place`, write.key);
+          } else if (result.error === undefined) workload.acknowledge(write, undefined, token);
+          else workload.failWrite(write, result.error.outcome, result.error.message);
+        }
+      },
+      () => broken.add('setMany rejected as a whole'),
+    );
+  }
+
+  #writeEnds(write: WriteEvent, token: number): [() => void, (error: MemDbError) => void] {
+    const { workload } = this.#context;
+    return [
+      () => workload.acknowledge(write, undefined, token),
+      (error) => workload.failWrite(write, error.outcome, error.message),
+    ];
+  }
+
+  #readFails(key: string): (error: MemDbError) => void {
+    return (error) => {
+      // A caller who gives up is told so, whatever it was.
+      this.#context.workload.failRead(key, error.outcome, error.message);
+    };
+  }
+
+  #run<Result>(
+    promise: Promise<Result>,
+    onDone: (result: Result) => void,
+    onError: ((error: MemDbError) => void) | undefined,
+  ): void {
+    this.#pending++;
+    promise.then(
+      (result) => {
+        this.#pending--;
+        this.#noteToken();
+        onDone(result);
+      },
+      (error: MemDbError) => {
+        this.#pending--;
+        if (onError === undefined || error.outcome === undefined) {
+          this.#context.broken.add(`${this.#name}: ${error.stack ?? error.message}`);
+        } else onError(error);
+      },
+    );
+  }
+
+  #timeout(): { timeoutMs?: number } {
+    return this.#random.chance(0.03) ? { timeoutMs: 1 + this.#random.below(20) } : {};
+  }
+
+  #abortSoon(): AbortSignal {
+    const controller = new AbortController();
+    const { world } = this.#context;
+    world.at(world.nowMs + this.#random.between(0, 5), () => controller.abort());
+    return controller.signal;
+  }
+
+  #tokenNow(): number {
+    this.#noteToken();
+    return this.#db.session.token;
+  }
+
+  #noteToken(): void {
+    this.#token.counter = Math.max(this.#token.counter, this.#db.session.token);
+  }
+}

@@ -1,0 +1,47 @@
+import type { BareReply } from './bare-client.js';
+import { LEVEL } from './bare-client.js';
+import type { BrokenPromises } from './broken-promise.js';
+import type { FinalVersion } from './check-history.js';
+import type { SimCluster } from './sim-cluster.js';
+import { SimSession } from './sim-session.js';
+
+const REPLIES_ALL = 255;
+const DEADLINE_MS = 10_000;
+
+/** Reads every key from all its owners, which repairs what no log could bring, and once more from a majority. */
+export function readAll(
+  cluster: SimCluster,
+  keys: readonly string[],
+  broken: BrokenPromises,
+): Map<string, FinalVersion> {
+  const { world } = cluster;
+  const session = new SimSession(cluster, 'judge');
+  const ask = (again: boolean): Map<string, BareReply> => {
+    const replies = new Map<string, BareReply>();
+    for (const key of keys) {
+      const client = session.to(world.random.pick(cluster.names));
+      const done = (reply: BareReply): void => {
+        replies.set(key, reply);
+      };
+      if (again) client.get(key, LEVEL.quorum, done);
+      else client.quorumGet(key, REPLIES_ALL, done);
+    }
+    world.runUntil(() => replies.size === keys.length, world.nowMs + DEADLINE_MS);
+    return replies;
+  };
+  const all = ask(false);
+  const again = ask(true);
+  const final = new Map<string, FinalVersion>();
+  for (const key of keys) {
+    const one = all.get(key);
+    const two = again.get(key);
+    const error = one?.error ?? two?.error;
+    if (one === undefined || two === undefined || error !== undefined) {
+      broken.add(`it cannot be read at the end: ${error?.message ?? 'no answer'}`, key);
+      continue;
+    }
+    if (two.counter !== one.counter || two.value !== one.value) broken.add('two reads at the end differ', key);
+    final.set(key, { stamp: { counter: one.counter, node: one.node }, value: one.value });
+  }
+  return final;
+}

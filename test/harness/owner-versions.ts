@@ -1,0 +1,41 @@
+import { keyHash } from '@memdb/protocol';
+import { RecordKind } from '../../src/model/record.js';
+import type { SeenStamp } from './history.js';
+import type { SimCluster } from './sim-cluster.js';
+import type { SimWorld } from './sim-world.js';
+
+/** What one owner of a key holds. The bytes are read from its log when asked for: ask before anything else runs. */
+export interface HeldVersion {
+  readonly node: string;
+  readonly stamp: SeenStamp;
+  readonly durable: boolean;
+  /** The value as text; undefined for a tombstone, and for a key that it never had. */
+  text(): string | undefined;
+}
+
+export type OwnerVersion = 'down' | HeldVersion;
+
+/** What each owner of a key holds right now. */
+export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): OwnerVersion[] {
+  const bytes = Buffer.from(key);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const running = cluster.names.map((name) => ({ name, node: cluster.node(name) }));
+  const placed = running.find(({ node }) => node.replication !== undefined)?.node.replication;
+  if (placed === undefined) return [];
+  const hash = keyHash(bytes, view, 0, bytes.length, placed.hashSeed);
+  return placed.sets.ofHash(hash).members.map((member): OwnerVersion => {
+    const owner = running.find(({ node }) => node.number === member);
+    const store = owner?.node.store;
+    if (owner === undefined || store === undefined || !world.isRunning(owner.name)) return 'down';
+    const { name } = owner;
+    if (!store.lookup(hash, bytes, view, 0, bytes.length)) {
+      return { node: name, stamp: { counter: 0, node: 0 }, durable: true, text: () => undefined };
+    }
+    const { counter, node, durable, kind, bytes: held, valueStart, valueLength } = store.found;
+    const text = (): string | undefined =>
+      kind === RecordKind.value
+        ? Buffer.from(held.buffer, held.byteOffset + valueStart, valueLength).toString()
+        : undefined;
+    return { node: name, stamp: { counter, node }, durable, text };
+  });
+}

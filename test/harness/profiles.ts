@@ -1,0 +1,48 @@
+import type { SimRandom } from './sim-random.js';
+
+/** What kind of load a run has, drawn from its seed. */
+export interface Profile {
+  readonly nodes: number;
+  readonly bareClients: number;
+  readonly realClients: number;
+  readonly keys: number;
+  readonly largeShare: number;
+  readonly batchShare: number;
+  /** Operations begun in a load phase of the usual length, on average. */
+  readonly operations: number;
+}
+
+type ProfileMaker = (random: SimRandom) => Profile;
+
+const mixed: ProfileMaker = (random) => ({
+  nodes: random.chance(0.35) ? 5 : 3,
+  bareClients: 1 + random.below(4),
+  realClients: 1 + random.below(3),
+  keys: random.pick([3, 12, 60, 200]),
+  largeShare: random.pick([0, 0.02, 0.05]),
+  batchShare: 0.03,
+  operations: 2000,
+});
+
+/** Workloads by name: `npm run sim -- --workload NAME`. */
+export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
+  /** A bit of everything. */
+  default: mixed,
+  /** Everybody writes the same few keys. */
+  hot: (random) => ({ ...mixed(random), keys: 1 + random.below(3) }),
+  /** Many keys, few writes to each: what is lost once is not hidden by the next write. */
+  wide: (random) => ({ ...mixed(random), keys: 600 }),
+  /** Values of all sizes up to the limit. */
+  large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 600 }),
+  /** Nothing but the client library, with many batches. */
+  client: (random) => ({ ...mixed(random), bareClients: 0, realClients: 2 + random.below(4), batchShare: 0.2 }),
+  /** Nothing but the bare protocol. */
+  bare: (random) => ({ ...mixed(random), bareClients: 2 + random.below(5), realClients: 0 }),
+};
+
+/** How often each is drawn when none is named. */
+const DRAWN: readonly string[] = ['default', 'default', 'default', 'default', 'hot', 'wide', 'large', 'client', 'bare'];
+
+export function profileNameOf(name: string | undefined, random: SimRandom): string {
+  return name ?? random.pick(DRAWN);
+}

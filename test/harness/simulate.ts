@@ -1,0 +1,207 @@
+import { BrokenPromises } from './broken-promise.js';
+import { checkHistory } from './check-history.js';
+import { checkRegular } from './check-regular.js';
+import { checkConverged, checkCursors, checkLogs } from './check-state.js';
+import { FaultPlan } from './fault-plan.js';
+import { readAll } from './final-read.js';
+import { Journal } from './journal.js';
+import { PROFILES, profileNameOf } from './profiles.js';
+import { SimCluster } from './sim-cluster.js';
+import { useFastCrypto } from './sim-crypto.js';
+import { SimWorld } from './sim-world.js';
+import { Workload } from './workload.js';
+
+/** The load phase of a run, unless it is told to take longer. */
+const LOAD_MS = 6000;
+/** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
+const CALM_MS = 1000;
+/** A request is answered at its deadline of 1 s, and the sweep that finds it due comes soon after. */
+const SETTLE_MS = 4000;
+/** By then every peer must have been sent what it missed. */
+const CATCH_UP_MS = 20_000;
+/** How often in a run the cursors are compared with what the peers hold. */
+const CURSOR_CHECKS = 3;
+/** A run that did less than this has shown nothing (testing: Simulation). */
+const DONE_MIN = 300;
+const UNKNOWN_SHARE_MAX = 0.2;
+const VALUE_BYTES_MAX = 65_536;
+const KEY_BYTES_MAX = 4096;
+
+export interface SimulateOptions {
+  readonly seed: number;
+  /** Name of a profile; drawn from the seed when there is none. */
+  readonly workload?: string | undefined;
+  /** Virtual minutes of load. */
+  readonly minutes?: number | undefined;
+  /** Keeps all that happens, in words. */
+  readonly trace?: boolean | undefined;
+}
+
+/** What became of one run. */
+export interface RunReport {
+  readonly seed: number;
+  readonly workload: string;
+  /** Promises that did not hold, as sentences. */
+  readonly broken: readonly string[];
+  /** With `trace`: what happened around the first of them, or all of it. */
+  readonly trace: readonly string[];
+  readonly virtualMs: number;
+  readonly operations: number;
+  /** Operations that succeeded. */
+  readonly done: number;
+  /** Writes whose outcome was unknown. */
+  readonly unknown: number;
+  readonly faultKinds: readonly string[];
+  readonly faults: Readonly<Record<string, number>>;
+  /** Equal for two runs exactly when they did the same. */
+  readonly hash: string;
+}
+
+/**
+ * A random workload of real nodes and real clients under random faults, all from one seed; then everything heals, and
+ * what the clients saw and what the nodes hold is judged. An exception in a node is a broken promise too.
+ */
+export async function simulate(options: SimulateOptions): Promise<RunReport> {
+  useFastCrypto();
+  const world = new SimWorld(options.seed);
+  const broken = new BrokenPromises();
+  const journal = new Journal(world, options.trace === true);
+  const workload = profileNameOf(options.workload, world.random);
+  const run = new Run(world, workload, options, broken, journal);
+  try {
+    await run.execute();
+  } catch (error) {
+    broken.add(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  const { load } = run;
+  const unknown = load.history.writes.filter(({ outcome }) => outcome === 'unknown').length;
+  if (broken.count === 0) checkShare(load, unknown, broken);
+  return {
+    seed: options.seed,
+    workload,
+    broken: broken.texts,
+    trace: journal.on ? journal.print(broken.all[0]?.key) : [],
+    virtualMs: world.nowMs,
+    operations: load.begun,
+    done: load.done,
+    unknown,
+    faultKinds: run.faults.kinds,
+    faults: world.faults.toJSON(),
+    hash: world.traceHash(),
+  };
+}
+
+function checkShare(load: Workload, unknown: number, broken: BrokenPromises): void {
+  if (load.done < DONE_MIN) broken.add(`only ${load.done} operations succeeded`);
+  const share = unknown / Math.max(1, load.begun);
+  if (share > UNKNOWN_SHARE_MAX) {
+    broken.add(`${(share * 100).toFixed(0)} % of ${load.begun} operations have an unknown outcome`);
+  }
+}
+
+class Run {
+  readonly load: Workload;
+  readonly faults: FaultPlan;
+  readonly #world: SimWorld;
+  readonly #cluster: SimCluster;
+  readonly #broken: BrokenPromises;
+  readonly #keys: readonly string[];
+  readonly #loadMs: number;
+  /** Nothing acknowledged may be lost by a power cut: not so in mode `interval`, which has none then. */
+  readonly #lasting: boolean;
+
+  constructor(world: SimWorld, workload: string, options: SimulateOptions, broken: BrokenPromises, journal: Journal) {
+    const { random } = world;
+    const maker = PROFILES[workload];
+    if (maker === undefined) throw new Error(`no workload ${workload}: ${Object.keys(PROFILES).join(', ')}`);
+    const profile = maker(random);
+    this.#world = world;
+    this.#broken = broken;
+    this.#lasting = !random.chance(0.15);
+    this.#loadMs = options.minutes === undefined ? LOAD_MS : options.minutes * 60_000;
+    this.#cluster = new SimCluster(world, {
+      nodes: profile.nodes,
+      durability: this.#lasting ? 'sync' : 'interval',
+      segmentBytes: random.pick([256 * 1024, 1024 * 1024]),
+      valueBytesMax: VALUE_BYTES_MAX,
+      isExpectedEnd: FaultPlan.isExpectedEnd,
+      isExpectedRefusal: FaultPlan.isExpectedRefusal,
+      ...(journal.on
+        ? {
+            onLine: (name, { level, event, fields }): void =>
+              journal.note(undefined, () => `${name} logs ${level} ${event} ${JSON.stringify(fields)}`),
+          }
+        : {}),
+    });
+    this.#cluster.start();
+    this.#cluster.awaitReady();
+    // Slow disks leave more for a power cut to lose.
+    const syncMsMax = random.pick([3, 3, 15, 40]);
+    this.#cluster.names.map((name) => Object.assign(world.disk(name).behaviour, { syncMsMax }));
+    this.#keys = keysOf(profile.keys);
+    const clients = profile.bareClients + profile.realClients;
+    const workloadOptions = {
+      bareClients: profile.bareClients,
+      realClients: profile.realClients,
+      keys: this.#keys,
+      // Batches and bursts make more than one operation of an action.
+      intervalMs: (clients * LOAD_MS * 1.4) / profile.operations,
+      valueBytesMax: VALUE_BYTES_MAX,
+      keyBytesMax: KEY_BYTES_MAX,
+      largeShare: profile.largeShare,
+      batchShare: profile.batchShare,
+    };
+    this.load = new Workload(world, this.#cluster, workloadOptions, broken, journal);
+    const intervalMs = random.pick([200, 500, 1200]);
+    this.faults = new FaultPlan(world, this.#cluster, { powerLoss: this.#lasting, intervalMs }, journal);
+  }
+
+  async execute(): Promise<void> {
+    const world = this.#world;
+    const endMs = world.nowMs + this.#loadMs;
+    this.load.run(endMs + CALM_MS);
+    this.faults.run(endMs);
+    for (let check = 1; check <= CURSOR_CHECKS; check++) {
+      await world.play(endMs - (this.#loadMs * (CURSOR_CHECKS - check)) / CURSOR_CHECKS);
+      checkCursors(world, this.#cluster, this.#broken);
+    }
+    this.faults.heal();
+    await world.play(world.nowMs + CALM_MS + SETTLE_MS);
+    // What was planned before the end may have struck since: a restart after a crash, a clock that was set.
+    this.faults.heal();
+    this.#cluster.awaitReady();
+    await world.play(world.nowMs + SETTLE_MS / 2);
+    this.#judge();
+  }
+
+  #judge(): void {
+    const world = this.#world;
+    const cluster = this.#cluster;
+    const broken = this.#broken;
+    const { history } = this.load;
+    for (const what of this.load.unanswered()) broken.add(`never answered: ${what}`);
+    for (const [name, error] of cluster.fatal) broken.add(`${name} ended: ${error.stack ?? error.message}`);
+    const idle = (): boolean =>
+      cluster.names.every(
+        (name) => cluster.node(name).replication?.streams.every((stream) => stream?.idle !== false) === true,
+      );
+    if (!world.runUntil(idle, world.nowMs + CATCH_UP_MS)) {
+      broken.add(`the streams are not idle ${CATCH_UP_MS / 1000} s after everything healed`);
+    }
+    checkCursors(world, cluster, broken);
+    const final = readAll(cluster, this.#keys, broken);
+    world.run(world.nowMs + 500);
+    checkConverged(world, cluster, this.#keys, broken);
+    checkLogs(cluster, history, broken);
+    checkRegular(history, broken);
+    checkHistory(history, final, this.#lasting, broken);
+  }
+}
+
+/** Most are short; one is as long as keys may be, and one is not ASCII. */
+function keysOf(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    if (index === 7) return 'k'.repeat(KEY_BYTES_MAX);
+    return index === 5 ? 'schlüssel-☃-5' : `key-${index}`;
+  });
+}

@@ -1,0 +1,25 @@
+/** `npm run mutants [-- NAME...]`: every planted bug is caught by the simulator (docs/testing.md). */
+import { availableParallelism } from 'node:os';
+import { huntMutant } from './hunt-mutant.js';
+import { MUTANTS } from './mutants.js';
+
+const SEEDS_MAX = 500;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(names: readonly string[]): Promise<number> {
+  const chosen = names.length === 0 ? MUTANTS : MUTANTS.filter(({ name }) => names.includes(name));
+  if (chosen.length === 0) throw new Error(`there is no such mutant; there are ${MUTANTS.map(({ name }) => name)}`);
+  const survivors: string[] = [];
+  for (const { name } of chosen) {
+    const caught = await huntMutant(name, SEEDS_MAX, availableParallelism());
+    if (caught === undefined) survivors.push(name);
+    console.log(
+      caught === undefined
+        ? `SURVIVED ${name} for ${SEEDS_MAX} seeds`
+        : `caught ${name} after ${caught.seeds} seeds, seed ${caught.seed}: ${caught.broken.split('\n')[0].slice(0, 160)}`,
+    );
+  }
+  console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants were caught`);
+  return survivors.length === 0 ? 0 : 1;
+}
