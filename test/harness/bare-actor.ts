@@ -8,7 +8,9 @@ import type { Actor, WorkloadContext } from './workload.js';
 
 const TIMEOUT_MS = 1000;
 /** Requests of one client that have no answer. */
-const PENDING_MAX = 16;
+const PENDING_MAX = 8;
+/** Who waited in vain does not go on asking at full speed. */
+const REST_MS = 200;
 const REPLIES_ALL = 255;
 /** A node that could not be reached is dialled again after this time. */
 const REDIAL_MS = 50;
@@ -41,6 +43,7 @@ export class BareActor implements Actor {
   readonly #asked: Asked[] = [];
   #token = 0;
   #pending = 0;
+  #restUntilMs = 0;
 
   constructor(context: WorkloadContext, name: string, session: boolean) {
     this.#context = context;
@@ -51,6 +54,7 @@ export class BareActor implements Actor {
   }
 
   act(): void {
+    if (this.#context.world.nowMs < this.#restUntilMs) return;
     const random = this.#random;
     const name = random.pick(this.#context.cluster.names);
     const connection = this.#connection(name);
@@ -161,6 +165,7 @@ export class BareActor implements Actor {
       asked.answered = true;
       this.#pending--;
       this.#token = Math.max(this.#token, connection.counter);
+      if (reply.error?.outcome === 'unknown') this.#restUntilMs = this.#context.world.nowMs + REST_MS;
       onReply(reply);
     };
   }

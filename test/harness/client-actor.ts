@@ -8,7 +8,9 @@ import type { Actor, WorkloadContext } from './workload.js';
 
 const TIMEOUT_MS = 1000;
 /** Operations of one program that have not ended. */
-const PENDING_MAX = 32;
+const PENDING_MAX = 16;
+/** Who waited in vain does not go on asking at full speed. */
+const REST_MS = 200;
 const BATCH_KEYS_MAX = 12;
 const LEVEL_OF: Readonly<Record<ConsistencyLevel, number>> = { one: LEVEL.one, quorum: LEVEL.quorum, all: LEVEL.all };
 const READ_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'all', 'one'];
@@ -28,6 +30,7 @@ export class ClientActor implements Actor {
   #db: Client;
   #programs = 0;
   #pending = 0;
+  #restUntilMs = 0;
 
   constructor(context: WorkloadContext, name: string, token: SharedToken) {
     this.#context = context;
@@ -38,6 +41,7 @@ export class ClientActor implements Actor {
   }
 
   act(): void {
+    if (this.#context.world.nowMs < this.#restUntilMs) return;
     const random = this.#random;
     if (random.chance(0.004)) this.#startAnew();
     const burst = random.chance(0.1) ? 1 + random.below(6) : 1;
@@ -244,6 +248,7 @@ export class ClientActor implements Actor {
       },
       (error: MemDbError) => {
         this.#pending--;
+        if (error.outcome === 'unknown') this.#restUntilMs = this.#context.world.nowMs + REST_MS;
         if (onError === undefined || error.outcome === undefined) {
           this.#context.broken.add(`${this.#name}: ${error.stack ?? error.message}`);
         } else onError(error);

@@ -33,7 +33,7 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   /** Many keys, few writes to each: what is lost once is not hidden by the next write. */
   wide: (random) => ({ ...mixed(random), keys: 600 }),
   /** Values of all sizes up to the limit. */
-  large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 600 }),
+  large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 1000 }),
   /** Nothing but the client library, with many batches. */
   client: (random) => ({ ...mixed(random), bareClients: 0, realClients: 2 + random.below(4), batchShare: 0.2 }),
   /** Nothing but the bare protocol. */

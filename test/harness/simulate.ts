@@ -15,6 +15,8 @@ import { Workload } from './workload.js';
 const LOAD_MS = 6000;
 /** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
 const CALM_MS = 1000;
+/** So often again, until the run has done enough to count. */
+const CALM_MORE_MAX = 5;
 /** A request is answered at its deadline of 1 s, and the sweep that finds it due comes soon after. */
 const SETTLE_MS = 4000;
 /** By then every peer must have been sent what it missed. */
@@ -166,7 +168,12 @@ class Run {
       checkCursors(world, this.#cluster, this.#broken);
     }
     this.faults.heal();
-    await world.play(world.nowMs + CALM_MS + SETTLE_MS);
+    await world.play(world.nowMs + CALM_MS);
+    for (let more = 0; more < CALM_MORE_MAX && !this.load.hasShown(DONE_MIN, UNKNOWN_SHARE_MAX / 2); more++) {
+      this.load.run(world.nowMs + CALM_MS);
+      await world.play(world.nowMs + CALM_MS);
+    }
+    await world.play(world.nowMs + SETTLE_MS);
     // What was planned before the end may have struck since: a restart after a crash, a clock that was set.
     this.faults.heal();
     this.#cluster.awaitReady();

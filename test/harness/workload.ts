@@ -58,6 +58,8 @@ export class Workload {
   /** Operations begun, and those of them that succeeded. */
   begun = 0;
   done = 0;
+  /** Writes that failed with an unknown outcome so far. */
+  unknown = 0;
   readonly #context: WorkloadContext;
   readonly #actors: Actor[] = [];
   readonly #random: SimRandom;
@@ -86,6 +88,11 @@ export class Workload {
   run(untilMs: number): void {
     this.#untilMs = untilMs;
     for (const actor of this.#actors) this.#next(actor);
+  }
+
+  /** Whether enough operations succeeded, and few enough had an unknown outcome, for the run to count. */
+  hasShown(doneMin: number, unknownShareMax: number): boolean {
+    return this.done >= doneMin && this.unknown <= this.begun * unknownShareMax;
   }
 
   unanswered(): string[] {
@@ -136,6 +143,7 @@ export class Workload {
   failWrite(write: WriteEvent, outcome: Exclude<WriteOutcome, 'acknowledged'>, why: string): void {
     write.answered = this.history.moment();
     write.outcome = outcome;
+    if (outcome === 'unknown') this.unknown++;
     this.#context.journal.note(write.key, () => `write ${write.id} failed, ${outcome}: ${why}`);
   }
 
