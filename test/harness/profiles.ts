@@ -21,7 +21,7 @@ const mixed: ProfileMaker = (random) => ({
   keys: random.pick([3, 12, 60, 200]),
   largeShare: random.pick([0, 0.02, 0.05]),
   batchShare: 0.03,
-  operations: 2000,
+  operations: 2600,
 });
 
 /** Workloads by name: `npm run sim -- --workload NAME`. */
