@@ -10,7 +10,9 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { callbackify } from 'node:util';
 import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
 import { DirectoryLock, LOCK_NAME } from './directory-lock.js';
 import { systemErrorCode, toDiskError } from './disk-error.js';
@@ -93,6 +95,17 @@ export class FileDisk implements Disk {
     }
   }
 
+  replaceLater(path: string, bytes: Uint8Array, done: (error?: DiskError) => void): void {
+    later(path, 'replace', done, () => replaceFile(this.#absolute(path), bytes));
+  }
+
+  rename(from: string, to: string, done: (error?: DiskError) => void): void {
+    later(from, 'rename', done, async () => {
+      await rename(this.#absolute(from), this.#absolute(to));
+      await syncNameLater(dirname(this.#absolute(to)));
+    });
+  }
+
   open(path: string): DiskFile {
     return new FileDiskFile(
       path,
@@ -107,6 +120,10 @@ export class FileDisk implements Disk {
 
   remove(path: string): void {
     attempt(path, 'remove', () => rmSync(this.#absolute(path), { force: true }));
+  }
+
+  removeLater(path: string, done: (error?: DiskError) => void): void {
+    later(path, 'remove', done, () => rm(this.#absolute(path), { force: true }));
   }
 
   syncDirectory(directory: string): void {
@@ -142,6 +159,39 @@ function syncName(directory: string): void {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The kernel's copying and waiting happen in the threads of the runtime: the loop goes on. */
+async function replaceFile(absolute: string, bytes: Uint8Array): Promise<void> {
+  const temporary = absolute + TEMPORARY_SUFFIX;
+  try {
+    const file = await open(temporary, 'w', FILE_MODE);
+    try {
+      for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, absolute);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncNameLater(dirname(absolute));
+}
+
+async function syncNameLater(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Calls `done` from the event loop, not out of a promise: what it throws ends the process as anything else does. */
+function later(path: string, action: string, done: (error?: DiskError) => void, work: () => Promise<void>): void {
+  callbackify(work)((error) => done(error ? toDiskError(path, action, error) : undefined));
 }
 
 function attempt<T>(path: string, action: string, call: () => T): T {

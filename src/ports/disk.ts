@@ -17,12 +17,21 @@ export interface Disk {
   read(path: string): Uint8Array;
   /** Replaces a small file as a whole, durable on return: temporary file, sync, rename, directory sync. Start-up only. */
   replace(path: string, bytes: Uint8Array): void;
+  /**
+   * As `replace`, off the event loop and at any time: the old content or the new one, never a mixture. `bytes` must not
+   * change before `done` is called.
+   */
+  replaceLater(path: string, bytes: Uint8Array, done: (error?: DiskError) => void): void;
+  /** Gives a file another name in the same directory, durable when `done` is called. Nothing has that name yet. */
+  rename(from: string, to: string, done: (error?: DiskError) => void): void;
   /** Opens an existing file for reading and writing. Throws `DiskError` kind `missing`. */
   open(path: string): DiskFile;
   /** Creates `path` with `bytes` real zero bytes, file and name durable when `done` is called without an error. */
   preallocate(path: string, bytes: number, done: (error?: DiskError) => void): void;
-  /** Removes a file; one that does not exist is no error. */
+  /** Removes a file; one that does not exist is no error. Small files, or while a node starts. */
   remove(path: string): void;
+  /** Removes a file off the event loop: to give the blocks of a large one back takes milliseconds. */
+  removeLater(path: string, done: (error?: DiskError) => void): void;
   /** Makes the names in a directory durable. */
   syncDirectory(directory: string): void;
 }

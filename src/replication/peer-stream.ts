@@ -87,9 +87,8 @@ export class PeerStream {
     return this.idle ? 0 : this.#options.store.lastLsn - this.acknowledgedLsn;
   }
 
-  /** The lowest LSN that this stream still reads from the log; infinity when it waits for new records. */
+  /** The lowest LSN that this stream still reads by its place in the log; a cursor finds its place again by itself. */
   get readLsn(): number {
-    if (this.#state.kind === 'catching-up') return this.#state.cursor.lsn + 1;
     return this.#runSegments.length === 0 ? Number.POSITIVE_INFINITY : this.#sentLsn + 1;
   }
 

@@ -3,6 +3,7 @@ import { BATCH_HEADER_BYTES } from './batch-header.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
 import type { LogWriter } from './log-writer.js';
+import type { SealedFiles } from './sealed-files.js';
 import { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
 import type { SegmentSupply } from './segment-supply.js';
@@ -23,6 +24,7 @@ export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERH
 export interface LogFiles {
   readonly supply: SegmentSupply;
   readonly writer: LogWriter;
+  readonly sealed: SealedFiles;
 }
 
 /**
@@ -43,6 +45,8 @@ export class ActiveLog {
   #sealedBytes = 0;
   active: Segment;
   lastLsn: number;
+  /** Called when a segment was sealed. */
+  onSealed: (segment: Segment) => void = () => {};
 
   /** Goes on in `continued`, or in a new segment behind `previous`. */
   constructor(
@@ -64,8 +68,9 @@ export class ActiveLog {
     this.#usableBytes = Math.min(RECORD_BYTES_MAX, segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES);
     this.#nextId = previous.id + 1;
     this.lastLsn = lastLsn;
-    for (const segment of catalog.segments.ordered)
+    for (const segment of catalog.segments.ordered) {
       if (segment !== continued) this.#sealedBytes += touchedBytes(segment);
+    }
     this.active = continued ?? this.#open(previous.id, previous.end);
   }
 
@@ -137,6 +142,7 @@ export class ActiveLog {
     const files = this.#files;
     if (files === undefined || active.file !== undefined) return;
     const prepared = files.supply.take();
+    files.supply.refill();
     if (prepared === undefined) return;
     if (prepared.id !== active.id) throw new Error(`file ${prepared.id} came for segment ${active.id}`);
     active.file = prepared.file;
@@ -149,29 +155,53 @@ export class ActiveLog {
     if (!ready || bytes > this.#usableBytes) {
       throw new StorageError('full', segmentPath(sealed.id), sealed.tail, `no room in the log for ${bytes} bytes`);
     }
+    // The file must end where the next one says that it does: not behind a header that nothing took the place of.
+    if (sealed.closingHeaderAt === sealed.tail) this.#files?.writer.openBatch(sealed);
     this.#sealedBytes += touchedBytes(sealed);
     this.active = this.#open(sealed.id, sealed.tail);
     this.#files?.writer.seal(sealed);
+    this.#files?.sealed.add(sealed);
     this.#releaseDead();
+    this.onSealed(sealed);
+    this.#files?.supply.refill();
     return this.active;
+  }
+
+  /** Whether nobody writes this segment or reads it by its place any more: it can be copied and left behind. */
+  isAtRest(segment: Segment, readLsn: number): boolean {
+    if (segment === this.active || segment.leaving || segment.lastLsn >= readLsn) return false;
+    return this.#files === undefined || (segment.file === undefined && segment.durableOffset === segment.tail);
+  }
+
+  /** The lowest LSN that somebody reads by its place. */
+  get readLsn(): number {
+    return this.#readLsn();
+  }
+
+  /** A copy, complete in memory, takes the place of segments that follow each other; without one nothing is left of them. */
+  replace(group: readonly Segment[], copy: Segment | undefined): void {
+    this.#segments.replace(group, copy);
+    for (const segment of group) {
+      this.#sealedBytes -= touchedBytes(segment);
+      this.#pool.give(segment.bytes.buffer as ArrayBuffer);
+    }
+    if (copy !== undefined) this.#sealedBytes += touchedBytes(copy);
   }
 
   /**
    * Takes the memory of segments in which nothing is newest any more, for segments to come: without that, overwriting
-   * always touches fresh memory, which costs more than the write itself. Their files stay until compaction.
+   * always touches fresh memory, which costs more than the write itself. Their files go the same way.
    *
    * Invariant: the index points to no released segment, and nobody reads one: its last LSN is below `readLsn`.
    */
   #releaseDead(): void {
     const readLsn = this.#readLsn();
-    for (const segment of this.#segments.ordered) {
-      const written =
-        this.#files === undefined || (segment.file === undefined && segment.durableOffset === segment.tail);
-      if (segment === this.active || segment.liveBytes !== 0 || segment.lastLsn >= readLsn || !written) continue;
-      this.#segments.remove(segment);
-      this.#sealedBytes -= touchedBytes(segment);
-      this.#pool.give(segment.bytes.buffer as ArrayBuffer);
-    }
+    const dead = this.#segments.ordered.filter(
+      (segment) => segment.liveBytes === 0 && segment.hidingBytes === 0 && this.isAtRest(segment, readLsn),
+    );
+    if (dead.length === 0) return;
+    for (const segment of dead) this.replace([segment], undefined);
+    this.#files?.sealed.drop(dead);
   }
 
   #open(previousId: number, previousEnd: number): Segment {

@@ -22,6 +22,12 @@ import { VersionTable } from './version-table.js';
 /** What became of a record that was shown to the catalog. */
 export const Verdict = { newest: 0, duplicate: 1, superseded: 2 } as const;
 
+/**
+ * What compaction does with a record: drops what something newer replaced, moves what is in force, and carries on what
+ * was purged from the index but must go on hiding older versions in the log (mechanisms: Purging tombstones).
+ */
+export const Fate = { drop: 0, move: 1, carry: 2 } as const;
+
 interface MetaEntry {
   readonly segment: Segment;
   readonly offset: number;
@@ -91,13 +97,19 @@ export class Catalog {
     const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
     const partition = this.index.foundPartition;
     if (held === 0) {
-      if (this.floors.covers(partition, counter, node)) return this.#belowFloor(partition);
+      if (this.floors.covers(partition, counter, node)) {
+        this.#noteRefused(segment, kind, bytes);
+        return this.#belowFloor(partition);
+      }
       this.index.insertFound(this.segments.locationOf(segment, offset));
     } else {
       const heldSegment = this.segments.segmentAt(held);
       const heldOffset = this.segments.offsetAt(held);
       const verdict = this.#compare(heldSegment.view, heldOffset, counter, node);
-      if (verdict !== Verdict.newest) return verdict;
+      if (verdict !== Verdict.newest) {
+        this.#noteRefused(segment, kind, bytes);
+        return verdict;
+      }
       this.index.replaceFound(this.segments.locationOf(segment, offset));
       this.#retire(heldSegment, heldOffset, partition, hash);
     }
@@ -147,6 +159,23 @@ export class Catalog {
     return [...this.#metas.keys()];
   }
 
+  /** What is to become of the record at `offset` when its segment is left behind. Hot: once per record compacted. */
+  fate(segment: Segment, offset: number): number {
+    const { view } = segment;
+    const kind = kindOf(recordKindLength(view, offset));
+    if (kind === RecordKind.meta) {
+      const held = this.#metas.get(this.#metaName(segment, offset));
+      return held?.segment === segment && held.offset === offset ? Fate.move : Fate.drop;
+    }
+    if (kind !== RecordKind.value && kind !== RecordKind.tombstone) return Fate.drop;
+    const keyLength = recordKeyLength(view, offset);
+    const keyStart = offset + RECORD_HEADER_BYTES;
+    const hash = keyHash(segment.bytes, view, keyStart, keyLength, this.hashSeed);
+    if (this.index.findLocation(hash, this.segments.locationOf(segment, offset))) return Fate.move;
+    if (kind === RecordKind.value || this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
+    return Fate.carry;
+  }
+
   /**
    * A record was copied to another place: whatever still points to the old one points to the new one. Says whether
    * anything did. The LSN and all else stays.
@@ -161,10 +190,8 @@ export class Catalog {
       this.#metas.set(name, { segment: to, offset: toOffset, lsn: held.lsn });
     } else {
       const keyLength = recordKeyLength(view, fromOffset);
-      const keyStart = fromOffset + RECORD_HEADER_BYTES;
-      const hash = keyHash(from.bytes, view, keyStart, keyLength, this.hashSeed);
-      const held = this.index.find(hash, view, keyStart, keyLength);
-      if (held === 0 || held !== this.segments.locationOf(from, fromOffset)) return false;
+      const hash = keyHash(from.bytes, view, fromOffset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
+      if (!this.index.findLocation(hash, this.segments.locationOf(from, fromOffset))) return false;
       this.index.replaceFound(this.segments.locationOf(to, toOffset));
     }
     const bytes = paddedRecordBytes(lengthOf(kindLength));
@@ -186,7 +213,18 @@ export class Catalog {
     if (this.index.find(hash, segment.view, keyStart, keyLength) !== location) return false;
     this.index.eraseFound();
     this.#retire(segment, offset, this.index.foundPartition, hash);
+    if (kindOf(recordKindLength(segment.view, offset)) !== RecordKind.tombstone) {
+      segment.hidingBytes += sizeAt(segment.view, offset);
+    }
     return true;
+  }
+
+  /** As `erase`, of a tombstone only; false for any other location, 0 included. */
+  eraseTombstone(location: number): boolean {
+    if (location === 0) return false;
+    const { view } = this.segments.segmentAt(location);
+    const kindLength = recordKindLength(view, this.segments.offsetAt(location));
+    return kindOf(kindLength) === RecordKind.tombstone && this.erase(location);
   }
 
   /**
@@ -229,6 +267,7 @@ export class Catalog {
     this.#metas.clear();
     for (const segment of this.segments.ordered) {
       segment.liveBytes = 0;
+      segment.hidingBytes = 0;
       this.#admitAll(segment);
     }
     this.applyFloors();
@@ -266,13 +305,24 @@ export class Catalog {
     return Verdict.superseded;
   }
 
+  /** The record is not the newest of its key from the start: compaction must know of it. */
+  #noteRefused(segment: Segment, kind: number, bytes: number): void {
+    if (kind === RecordKind.tombstone) segment.hidingBytes += bytes;
+    else segment.late = true;
+  }
+
   /** The record is no longer what the index points to. */
   #retire(segment: Segment, offset: number, partition: number, hash: number): void {
     const kindLength = recordKindLength(segment.view, offset);
     this.versions.remove(partition, hash, kindOf(kindLength), segment.view, offset);
-    if (kindOf(kindLength) === RecordKind.tombstone) this.tombstones--;
-    else this.keys--;
-    this.#loseLive(segment, paddedRecordBytes(lengthOf(kindLength)));
+    const bytes = paddedRecordBytes(lengthOf(kindLength));
+    if (kindOf(kindLength) === RecordKind.tombstone) {
+      this.tombstones--;
+      segment.hidingBytes += bytes;
+    } else {
+      this.keys--;
+    }
+    this.#loseLive(segment, bytes);
   }
 
   #loseLive(segment: Segment, bytes: number): void {

@@ -18,7 +18,7 @@ import { BATCH_HEADER_BYTES, provenOffsetOf, provenSegmentOf } from './batch-hea
 import type { Catalog } from './catalog.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
 import type { Segment } from './segment.js';
-import { SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
+import { COPY_ID_FIRST, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
 import { StorageError } from './storage-error.js';
 
 /**
@@ -41,15 +41,21 @@ export class ChainReader {
   read(segment: Segment, end: number): void {
     const { bytes, view, generation } = segment;
     const catalog = this.#catalog;
+    // What was dropped from a copy left a gap; in a segment of the chain a gap is damage.
+    const mayHaveGaps = segment.id >= COPY_ID_FIRST;
     let offset = SEGMENT_HEADER_BYTES;
     let lsn = this.nextLsn;
+    segment.headerBytes = 0;
     while (offset + RECORD_HEADER_BYTES <= end) {
       const kindLength = recordKindLength(view, offset);
       const length = lengthOf(kindLength);
       const size = paddedRecordBytes(length);
       if (length < RECORD_HEADER_BYTES || size > end - offset) break;
       const lsnLow = recordLsnLow(view, offset);
-      if (lsnLow !== lsn >>> 0) break;
+      if (lsnLow !== lsn >>> 0) {
+        if (!mayHaveGaps || segment.lsnOf(lsnLow) < lsn) break;
+        lsn = segment.lsnOf(lsnLow);
+      }
       const checksum = (contentHash(view, offset + 8, offset + size) + recordSalt(generation, offset, lsnLow)) | 0;
       if (view.getInt32(offset + 4, true) !== checksum) break;
       const kind = kindOf(kindLength);
@@ -62,6 +68,7 @@ export class ChainReader {
         lsn++;
       } else if (kind === RecordKind.batchHeader && length === BATCH_HEADER_BYTES) {
         this.#noteProof(view, offset);
+        segment.headerBytes += BATCH_HEADER_BYTES;
       } else if (kind === RecordKind.meta) {
         if (catalog.admitMeta(segment, offset, lsn) === PLACEMENT_META) this.#placeIfEmpty();
         lsn++;

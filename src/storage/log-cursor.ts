@@ -16,6 +16,8 @@ import type { SegmentTable } from './segment-table.js';
 
 /**
  * Walks the log in LSN order, up to what is appended at the moment; goes on when more was. Batch headers are passed over.
+ * Where compaction was at work, records that something newer replaced are missing; all others come, each once. Between
+ * two calls of `next` anything may happen to the log: what the cursor says holds until the end of the turn.
  *
  * ```ts
  * const cursor = store.logCursor(acknowledgedLsn);
@@ -24,7 +26,6 @@ import type { SegmentTable } from './segment-table.js';
  */
 export class LogCursor {
   readonly #segments: SegmentTable;
-  readonly #afterLsn: number;
   #nextOffset: number;
   /** Where the record lies, and its padded bytes. */
   segment: Segment;
@@ -35,7 +36,6 @@ export class LogCursor {
 
   constructor(segments: SegmentTable, afterLsn: number) {
     this.#segments = segments;
-    this.#afterLsn = afterLsn;
     this.lsn = afterLsn;
     const { ordered } = segments;
     const first = ordered.find((segment) => segment.lastLsn > afterLsn);
@@ -58,6 +58,7 @@ export class LogCursor {
 
   /** Moves to the next record; false at the end, for now. Hot. */
   next(): boolean {
+    if (this.segment.retired && !this.#moveOn()) return false;
     for (;;) {
       const { view, tail } = this.segment;
       let offset = this.#nextOffset;
@@ -68,7 +69,7 @@ export class LogCursor {
         offset += size;
         if (kindOf(kindLength) === RecordKind.batchHeader) continue;
         const lsn = this.segment.lsnOf(recordLsnLow(view, at));
-        if (lsn <= this.#afterLsn) continue;
+        if (lsn <= this.lsn) continue;
         this.#nextOffset = offset;
         this.offset = at;
         this.bytes = size;
@@ -81,12 +82,12 @@ export class LogCursor {
     }
   }
 
-  /** To the segment behind this one, if there is one. */
+  /** To the segment with the next record, if there is one. A segment that was left behind is found again by LSN. */
   #moveOn(): boolean {
     const { ordered } = this.#segments;
-    const index = ordered.indexOf(this.segment);
-    // Read to its end, a segment may be released: what comes behind it is found by LSN then.
-    const next = index === -1 ? ordered.find((segment) => segment.lastLsn > this.lsn) : ordered[index + 1];
+    const next = this.segment.retired
+      ? ordered.find((segment) => segment.lastLsn > this.lsn)
+      : ordered[ordered.indexOf(this.segment) + 1];
     if (next === undefined) return false;
     this.segment = next;
     this.#nextOffset = SEGMENT_HEADER_BYTES;

@@ -103,6 +103,7 @@ function copyInto(catalog: Catalog, records: RecordSource, count: number, bytes:
   reserveBatchHeader(copy.view, SEGMENT_HEADER_BYTES, firstLsn);
   completeBatchHeader(copy.view, SEGMENT_HEADER_BYTES, copy.generation, 0, 0);
   copy.tail += BATCH_HEADER_BYTES;
+  copy.headerBytes = BATCH_HEADER_BYTES;
   for (let record = 0; record < count; record++) {
     if (record > 0) records.next();
     appendCopy(catalog, records, copy);
@@ -122,5 +123,7 @@ function appendCopy(catalog: Catalog, records: RecordSource, copy: Segment): voi
   copy.view.setInt32(to + 4, (content + recordSalt(copy.generation, to, lsnLow)) | 0, true);
   copy.tail += size;
   copy.lastLsn = segment.lsnOf(lsnLow);
-  catalog.relocate(segment, offset, copy, to);
+  const moved = catalog.relocate(segment, offset, copy, to);
+  if (!moved && kindOf(recordKindLength(segment.view, offset)) === RecordKind.tombstone) copy.hidingBytes += size;
+  if (segment.late) copy.late = true;
 }

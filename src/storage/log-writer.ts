@@ -93,6 +93,7 @@ export class LogWriter {
     segment.openHeader = segment.tail;
     reserveBatchHeader(segment.view, segment.tail, this.lastLsn + 1);
     segment.tail += BATCH_HEADER_BYTES;
+    segment.headerBytes += BATCH_HEADER_BYTES;
     this.#unwritten.push(segment);
   }
 

@@ -1,5 +1,7 @@
 import { contentHash } from '../model/content-hash.js';
 import type { Disk } from '../ports/disk.js';
+import type { Catalog } from './catalog.js';
+import { decodePlacement, PLACEMENT_META } from './placement.js';
 import { LOG_DIRECTORY } from './segment-header.js';
 import { StorageError } from './storage-error.js';
 
@@ -7,8 +9,8 @@ export const MANIFEST_PATH: string = `${LOG_DIRECTORY}/MANIFEST`;
 
 const MAGIC_LOW = 0x444d454d; // "MEMD"
 const MAGIC_HIGH = 0x4e414d42; // "BMAN"
-const VERSION = 1;
-const HEADER_BYTES = 32;
+const VERSION = 2;
+const HEADER_BYTES = 48;
 const ENTRY_BYTES = 20;
 const CHECKSUM_BYTES = 4;
 const TWO_32 = 4294967296;
@@ -21,12 +23,16 @@ export interface ManifestSegment {
   readonly end: number;
 }
 
-/** What the log consists of, as the last start left it; younger segments are found by their headers. */
+/** What the log consists of when this was written; the chain that follows is found by the headers of its segments. */
 export interface Manifest {
-  /** In the order of their LSNs. */
+  /** In the order of their LSNs, which do not overlap. */
   readonly segments: readonly ManifestSegment[];
-  /** Files below this id that are not named above are left over and are removed. */
+  /** The chain goes on in this file. Files below this id that are not named above are left over and are removed. */
   readonly nextSegmentId: number;
+  /** What that file says of the one before it, which may be gone since. */
+  readonly previous: { readonly id: number; readonly end: number };
+  /** LSN of its first record: what is named above may end earlier, once the newest records were superseded. */
+  readonly nextLsn: number;
   /** The placement that the index was built for; 0 partitions when it is not known yet. */
   readonly partitions: number;
   readonly hashSeed: number;
@@ -34,7 +40,27 @@ export interface Manifest {
   readonly keysHint: number;
 }
 
-export const EMPTY_MANIFEST: Manifest = { segments: [], nextSegmentId: 1, partitions: 0, hashSeed: 0, keysHint: 0 };
+/** The part of a manifest that lets a start make the index in its final form from the first key on. */
+export type ManifestPlacement = Pick<Manifest, 'partitions' | 'hashSeed' | 'keysHint'>;
+
+export function manifestPlacement(catalog: Catalog): ManifestPlacement {
+  const placement = decodePlacement(catalog.meta(PLACEMENT_META));
+  return {
+    partitions: placement?.partitions ?? 0,
+    hashSeed: placement?.hashSeed ?? 0,
+    keysHint: catalog.keys + catalog.tombstones,
+  };
+}
+
+export const EMPTY_MANIFEST: Manifest = {
+  segments: [],
+  nextSegmentId: 1,
+  previous: { id: 0, end: 0 },
+  nextLsn: 1,
+  partitions: 0,
+  hashSeed: 0,
+  keysHint: 0,
+};
 
 /** docs/log-format.md, "Manifest". */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -48,6 +74,10 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   view.setUint32(20, manifest.partitions, true);
   view.setUint32(24, manifest.hashSeed, true);
   view.setUint32(28, manifest.keysHint, true);
+  view.setUint32(32, manifest.previous.id, true);
+  view.setUint32(36, manifest.previous.end, true);
+  view.setUint32(40, manifest.nextLsn % TWO_32, true);
+  view.setUint32(44, Math.floor(manifest.nextLsn / TWO_32), true);
   let at = HEADER_BYTES;
   for (const segment of manifest.segments) {
     view.setUint32(at, segment.id, true);
@@ -61,7 +91,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return bytes;
 }
 
-/** Undefined when the bytes are not a whole, undamaged manifest. Throws `unsupported-format` for a later version's. */
+/** Undefined when the bytes are not a whole, undamaged manifest. Throws `unsupported-format` for another version's. */
 export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = bytes.length - CHECKSUM_BYTES;
@@ -69,7 +99,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
   if (view.getUint32(0, true) !== MAGIC_LOW || view.getUint32(4, true) !== MAGIC_HIGH) return undefined;
   if (view.getInt32(end, true) !== contentHash(view, 0, end)) return undefined;
   if (view.getUint32(8, true) !== VERSION) {
-    throw new StorageError('unsupported-format', MANIFEST_PATH, 8, `${MANIFEST_PATH} was written by a later version.`);
+    throw new StorageError('unsupported-format', MANIFEST_PATH, 8, `${MANIFEST_PATH} was written by another version.`);
   }
   const count = view.getUint32(12, true);
   if (end !== HEADER_BYTES + count * ENTRY_BYTES) return undefined;
@@ -88,6 +118,8 @@ export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
     partitions: view.getUint32(20, true),
     hashSeed: view.getUint32(24, true),
     keysHint: view.getUint32(28, true),
+    previous: { id: view.getUint32(32, true), end: view.getUint32(36, true) },
+    nextLsn: view.getUint32(40, true) + view.getUint32(44, true) * TWO_32,
   };
 }
 

@@ -2,6 +2,7 @@ import { SEGMENT_OVERHEAD_BYTES } from './active-log.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Catalog } from './catalog.js';
 import { type RecoveredLog, recoverLog } from './recovery.js';
+import { COPY_ID_FIRST } from './segment-header.js';
 import { SegmentTable } from './segment-table.js';
 import type { StoreOptions } from './store-options.js';
 
@@ -46,6 +47,7 @@ function emptyLog(options: StoreOptions): RecoveredLog {
     proven: { segment: 0, offset: 0 },
     prepared: [],
     nextId: 1,
+    nextCopyId: COPY_ID_FIRST,
     rewrittenBytes: 0,
   };
 }

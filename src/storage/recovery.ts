@@ -1,11 +1,19 @@
 import { type Disk, DiskError, type DiskFile } from '../ports/disk.js';
+import { BATCH_HEADER_BYTES } from './batch-header.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Catalog } from './catalog.js';
 import { ChainReader, isBehind } from './chain-reader.js';
 import { corrupt, findLogFiles, type LogFilesFound, openNamed, type UsedFile } from './log-files.js';
 import { copyRecords, hasRecordsBehind } from './log-rewriter.js';
 import type { ProvenPoint } from './log-writer.js';
-import { EMPTY_MANIFEST, encodeManifest, MANIFEST_PATH, type Manifest, readManifest } from './manifest.js';
+import {
+  EMPTY_MANIFEST,
+  encodeManifest,
+  MANIFEST_PATH,
+  type Manifest,
+  manifestPlacement,
+  readManifest,
+} from './manifest.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
 import { isAllZero, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
@@ -16,6 +24,9 @@ import { StorageError } from './storage-error.js';
 
 /** A start copies small segments together up to this part of a segment, so that many crashes do not leave many files. */
 const FOLD_PART = 4;
+
+/** Records of one segment are told apart by 32 bits of their LSN. */
+const LSN_SPAN_MAX: number = 2 ** 32;
 
 /** A hint is believed up to this: 2^27 keys of at least 24 bytes already fill 3 GiB of log. */
 const KEYS_HINT_MAX: number = 2 ** 27;
@@ -38,6 +49,7 @@ export interface RecoveredLog {
   readonly proven: ProvenPoint;
   readonly prepared: PreparedFile[];
   readonly nextId: number;
+  readonly nextCopyId: number;
   /** Bytes that were copied to new files because nothing proved them durable. */
   readonly rewrittenBytes: number;
 }
@@ -110,13 +122,15 @@ class Recovery {
     for (const named of this.#manifest.segments) {
       const file = openNamed(this.#options.disk, named);
       const segment = this.#load(file, named.id, named.generation, named.firstLsn, new ArrayBuffer(named.end));
+      segment.fileBytes = file.size();
       file.close();
       this.#reader.nextLsn = named.firstLsn;
       this.#reader.read(segment, named.end);
       if (segment.tail !== named.end) throw corrupt(segmentPath(named.id), segment.tail, 'a durable record is damaged');
       markDurable(segment);
-      this.#previous = { id: named.id, end: named.end };
     }
+    this.#previous = this.#manifest.previous;
+    this.#reader.nextLsn = this.#manifest.nextLsn;
     this.#reader.provenSegment = 0;
     this.#reader.provenOffset = 0;
   }
@@ -151,6 +165,10 @@ class Recovery {
     let rewrittenBytes = 0;
     if (clean && !unproven && last !== undefined && index === this.#chain.length - 1) {
       // Whatever lies behind the proven point is one batch header. It is written again, with what follows it.
+      if (last.tail > offset) {
+        last.headerBytes -= BATCH_HEADER_BYTES;
+        last.closingHeaderAt = offset;
+      }
       last.tail = offset;
       continued = last;
     } else if (last !== undefined || !clean) {
@@ -170,6 +188,7 @@ class Recovery {
       proven: continued === undefined ? { segment: 0, offset: 0 } : { segment: continued.id, offset },
       prepared: this.#prepared,
       nextId: this.#nextId,
+      nextCopyId: this.#nextCopyId,
       rewrittenBytes,
     };
   }
@@ -221,6 +240,8 @@ class Recovery {
     const scan = new ProofScan();
     // The generation of a segment that is no copy is its id.
     scan.scan(new DataView(bytes.buffer), SEGMENT_HEADER_BYTES, size, stray.id);
+    // What is proven of segments before the chain is the manifest's affair.
+    if (scan.segment < this.#manifest.nextSegmentId) return;
     if (!isBehind(scan.segment, scan.offset, last?.id ?? 0, last?.tail ?? 0)) return;
     if (last === undefined || endsCleanly(last)) {
       throw corrupt(
@@ -251,6 +272,7 @@ class Recovery {
       let folded = from - SEGMENT_HEADER_BYTES;
       from = SEGMENT_HEADER_BYTES;
       while (first > 0 && folded + before[first - 1].tail - SEGMENT_HEADER_BYTES <= foldBytesMax) {
+        if (this.#reader.nextLsn - before[first - 1].firstLsn >= LSN_SPAN_MAX) break;
         first--;
         folded += before[first].tail - SEGMENT_HEADER_BYTES;
       }
@@ -265,6 +287,8 @@ class Recovery {
     for (const [index, source] of sources.entries()) {
       if (index === 0 && from > SEGMENT_HEADER_BYTES) {
         source.tail = from;
+        // How many of them were cut is not known: none at all makes more of it count as dead, which is harmless.
+        source.headerBytes = 0;
         source.lastLsn = (copies[0]?.firstLsn ?? this.#reader.nextLsn) - 1;
         continue;
       }
@@ -273,15 +297,15 @@ class Recovery {
       this.#obsolete.push(source.id);
       pool.give(source.view.buffer as ArrayBuffer);
     }
-    this.#replace(MANIFEST_PATH, encodeManifest(this.#newManifest()));
     const last = segments.ordered.at(-1);
     this.#previous = { id: last?.id ?? 0, end: last?.tail ?? 0 };
+    this.#replace(MANIFEST_PATH, encodeManifest(this.#newManifest()));
     return rewrittenBytes;
   }
 
   #newManifest(): Manifest {
-    const placement = decodePlacement(this.#catalog.meta(PLACEMENT_META));
     return {
+      ...manifestPlacement(this.#catalog),
       segments: this.#catalog.segments.ordered.map(({ id, generation, firstLsn, tail }) => ({
         id,
         generation,
@@ -289,9 +313,8 @@ class Recovery {
         end: tail,
       })),
       nextSegmentId: this.#prepared[0]?.id ?? this.#nextId,
-      partitions: placement?.partitions ?? 0,
-      hashSeed: placement?.hashSeed ?? 0,
-      keysHint: this.#catalog.keys + this.#catalog.tombstones,
+      previous: this.#previous,
+      nextLsn: this.#reader.nextLsn,
     };
   }
 

@@ -47,6 +47,11 @@ export function writeSegmentHeader(view: DataView, header: SegmentHeader): void 
   view.setInt32(CHECKSUM_AT, contentHash(view, 0, CHECKSUM_AT), true);
 }
 
+/** The segment before this one in the chain, and where that one ends. */
+export function previousOf(view: DataView): { readonly id: number; readonly end: number } {
+  return { id: view.getUint32(36, true), end: view.getUint32(40, true) };
+}
+
 /**
  * The header in the first 64 bytes; `unused` when they are all zero, `damaged` when the checksum does not match, and
  * `unsupported` when it matches but a later version wrote it.

@@ -1,5 +1,5 @@
-import type { Disk, DiskFile } from '../ports/disk.js';
-import type { Telemetry } from '../ports/telemetry.js';
+import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
+import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import { segmentPath } from './segment-header.js';
 
@@ -17,25 +17,40 @@ export interface SegmentSupplyOptions {
   /** The id of the next file to be made. */
   readonly nextId: number;
   readonly prepared: PreparedFile[];
+  /** Files of segments that are gone will be offered soon: making one is not urgent while another is ready. */
+  readonly expectsSpare: () => boolean;
   readonly onReady: () => void;
   readonly onFatal: (error: Error) => void;
 }
 
 /** Files kept ready: while one is being filled at disk speed, the next must exist and another be in the making. */
 const PREPARED_TARGET = 2;
+/** Files of segments that are gone which are kept for later, beside those that are ready. */
+const SPARE_MAX = 1;
 /** A full disk is asked again after this long, then after twice as long, up to the second bound. */
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 2000;
 
-/** Makes the files of future segments ahead of time, one after the other, and asks again when the disk is full. */
+/**
+ * Makes the files of future segments ahead of time, one after the other, and asks again when the disk is full. The file of
+ * a segment that is gone is given a new name, which is far cheaper than to fill one with zeros: it is full of old
+ * records, which no checksum of the new segment accepts.
+ */
 export class SegmentSupply {
   readonly #options: SegmentSupplyOptions;
   readonly #ready: PreparedFile[];
+  /** Ids of files that nothing needs under their name any more. */
+  readonly #spare: number[] = [];
   #nextId: number;
   #preparing = false;
   #retryMs: number = RETRY_MS_MIN;
   #retryTimer: Timer | undefined;
   #closed = false;
+  /** An operation of the disk runs. */
+  #running = false;
+  #onIdle: (() => void) | undefined;
+  readonly #made: Counter;
+  readonly #recycled: Counter;
   /** The last attempt found no space. */
   full = false;
 
@@ -43,6 +58,9 @@ export class SegmentSupply {
     this.#options = options;
     this.#ready = options.prepared;
     this.#nextId = options.nextId;
+    const { telemetry } = options;
+    this.#made = telemetry.counter('log_files_made_total', 'Files of log segments made of zeros.');
+    this.#recycled = telemetry.counter('log_files_recycled_total', 'Files of log segments used again.');
   }
 
   get count(): number {
@@ -54,39 +72,68 @@ export class SegmentSupply {
     return this.#ready.length > 0 ? this.#ready[0].id : this.#nextId;
   }
 
-  /** The oldest prepared file, if there is one; another is made in its place. */
-  take(): PreparedFile | undefined {
-    const prepared = this.#ready.shift();
-    this.refill();
-    return prepared;
+  /** Files that are kept for later: they are on the disk like those that are ready. */
+  get spareCount(): number {
+    return this.#spare.length;
   }
 
+  /** Whether another file of a segment that is gone would be used. */
+  get wantsSpare(): boolean {
+    return !this.#closed && this.#ready.length + this.#spare.length < PREPARED_TARGET + SPARE_MAX;
+  }
+
+  /** Takes over the file of a segment that is gone: no manifest names it. `refill` follows. */
+  offer(id: number): void {
+    this.#spare.push(id);
+    if (this.#retryTimer === undefined) return;
+    this.#options.timers.stop(this.#retryTimer);
+    this.#retryTimer = undefined;
+    this.#prepare();
+  }
+
+  /** The oldest prepared file, if there is one. `refill` follows. */
+  take(): PreparedFile | undefined {
+    return this.#ready.shift();
+  }
+
+  /** Makes another file if it is time to. */
   refill(): void {
     if (this.#preparing || this.#closed || this.#ready.length >= PREPARED_TARGET) return;
+    if (this.#ready.length > 0 && this.#spare.length === 0 && this.#options.expectsSpare()) return;
     this.#preparing = true;
     this.#prepare();
   }
 
-  close(): void {
+  /** Makes nothing more; calls `done` once no operation of the disk runs that would meet the next process. */
+  close(done: () => void): void {
     this.#closed = true;
     if (this.#retryTimer !== undefined) this.#options.timers.stop(this.#retryTimer);
     for (const { file } of this.#ready) file.close();
     this.#ready.length = 0;
+    if (this.#running) this.#onIdle = done;
+    else done();
   }
 
   #prepare(): void {
     const { disk, segmentBytes } = this.#options;
     const id = this.#nextId;
     const path = segmentPath(id);
-    disk.preallocate(path, segmentBytes, (error) => {
-      if (this.#closed) return;
-      if (error === undefined) this.#add(id, path);
-      else if (error.kind === 'full') this.#retryLater(path, error);
-      else this.#options.onFatal(error);
-    });
+    const spare = this.#spare.shift();
+    this.#running = true;
+    const prepared = (error?: DiskError): void => {
+      this.#running = false;
+      if (this.#closed) this.#onIdle?.();
+      else if (error === undefined) this.#add(id, path, spare === undefined ? this.#made : this.#recycled);
+      else if (error.kind === 'full') {
+        if (spare !== undefined) this.#spare.push(spare);
+        this.#retryLater(path, error);
+      } else this.#options.onFatal(error);
+    };
+    if (spare === undefined) disk.preallocate(path, segmentBytes, prepared);
+    else disk.rename(segmentPath(spare), path, prepared);
   }
 
-  #add(id: number, path: string): void {
+  #add(id: number, path: string, counter: Counter): void {
     let file: DiskFile;
     try {
       file = this.#options.disk.open(path);
@@ -94,6 +141,7 @@ export class SegmentSupply {
       this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
       return;
     }
+    counter.value++;
     this.#ready.push({ id, file });
     this.#nextId = id + 1;
     this.#preparing = false;
@@ -111,7 +159,10 @@ export class SegmentSupply {
     if (!this.full) telemetry.log('warn', 'disk-full', { message: `No room for a log segment: ${error.message}` });
     this.full = true;
     disk.remove(path);
-    this.#retryTimer = timers.start(this.#retryMs, () => this.#prepare());
+    this.#retryTimer = timers.start(this.#retryMs, () => {
+      this.#retryTimer = undefined;
+      this.#prepare();
+    });
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
   }
 }

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert';
 import type { Segment } from './segment.js';
 
 /** Segments in a table of 2^32 words of 4 bytes: 16 GiB altogether, whatever the size of one. */
@@ -12,7 +13,8 @@ export class SegmentTable {
   readonly shift: number;
   readonly #mask: number;
   readonly #slots: (Segment | undefined)[] = [];
-  /** All segments, in the order of their LSNs. */
+  #slotsUsed = 0;
+  /** All segments that records are read from, in the order of their LSNs: their ranges do not overlap. */
   ordered: Segment[] = [];
   readonly slotsMax: number;
 
@@ -25,21 +27,49 @@ export class SegmentTable {
 
   /** Whether another segment fits. */
   get hasFreeSlot(): boolean {
-    return this.ordered.length < this.slotsMax;
+    return this.#slotsUsed < this.slotsMax;
   }
 
   /** Gives the segment a slot and the last place in the order. */
   add(segment: Segment): void {
-    let slot = 0;
-    while (this.#slots[slot] !== undefined) slot++;
-    this.#slots[slot] = segment;
-    segment.locationBase = slot << this.shift;
+    this.reserve(segment);
     this.ordered.push(segment);
   }
 
+  /** Gives the segment a slot: locations in it are understood, and it takes its place in the order by `replace`. */
+  reserve(segment: Segment): void {
+    let slot = 0;
+    while (this.#slots[slot] !== undefined) slot++;
+    this.#slots[slot] = segment;
+    this.#slotsUsed++;
+    segment.locationBase = slot << this.shift;
+  }
+
+  /** Puts `copy` in the place of segments that follow each other, or nothing when there is nothing to keep of them. */
+  replace(group: readonly Segment[], copy: Segment | undefined): void {
+    const first = this.ordered.indexOf(group[0]);
+    const found = this.ordered.slice(first, first + group.length);
+    assert(first >= 0 && found.every((segment, index) => segment === group[index]), 'the segments follow each other');
+    const before = this.ordered[first - 1];
+    const after = this.ordered[first + group.length];
+    if (copy !== undefined) {
+      assert(before === undefined || before.lastLsn < copy.firstLsn, 'segments in the order of LSNs');
+      assert(after === undefined || copy.lastLsn < after.firstLsn, 'segments in the order of LSNs');
+    }
+    this.ordered = this.ordered.toSpliced(first, group.length, ...(copy === undefined ? [] : [copy]));
+    for (const segment of group) this.release(segment);
+  }
+
   remove(segment: Segment): void {
-    this.#slots[segment.locationBase >>> this.shift] = undefined;
     this.ordered = this.ordered.filter((other) => other !== segment);
+    this.release(segment);
+  }
+
+  /** Takes the slot back: nothing points into the segment. */
+  release(segment: Segment): void {
+    this.#slots[segment.locationBase >>> this.shift] = undefined;
+    this.#slotsUsed--;
+    segment.retired = true;
   }
 
   locationOf(segment: Segment, offset: number): number {

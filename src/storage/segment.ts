@@ -20,15 +20,31 @@ export class Segment {
   durableOffset = 0;
   /** Where the header of the batch that is not written yet lies; 0 when there is none. */
   openHeader = 0;
+  /** The header of a clean end lies there, behind the tail, until the next batch takes its place; 0 when there is none. */
+  closingHeaderAt = 0;
   /** No more appends: the next segment is in use. */
   sealed = false;
   /** Record bytes that the index points to. */
   liveBytes = 0;
+  headerBytes = 0;
+  /**
+   * Bytes of records that the index does not point to but that may have to outlive it (mechanisms: Purging tombstones):
+   * erased ones, and tombstones that were superseded. An upper bound.
+   */
+  hidingBytes = 0;
+  /** Holds a value that was superseded when it came: an older version of a key behind a newer one. */
+  late = false;
+  /** A copy is being made of what must be kept of it. */
+  leaving = false;
+  /** Not part of the log any more: its memory may hold something else by now. */
+  retired = false;
   /** Memory that was touched up to here, whatever `tail` says: recycled buffers, files read as a whole. */
   touchedBytes = 0;
   /** Where locations in this segment begin (see `SegmentTable`). */
   locationBase = 0;
   file: DiskFile | undefined;
+  /** Size of the file. */
+  fileBytes: number;
 
   constructor(id: number, generation: number, memory: ArrayBuffer, firstLsn: number) {
     this.id = id;
@@ -36,6 +52,7 @@ export class Segment {
     this.bytes = new Uint8Array(memory);
     this.view = new DataView(memory);
     this.capacity = memory.byteLength;
+    this.fileBytes = memory.byteLength;
     this.firstLsn = firstLsn;
     this.firstLsnLow = firstLsn >>> 0;
     this.lastLsn = firstLsn - 1;

@@ -1,6 +1,7 @@
 import type { LogFiles } from './active-log.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
+import type { Segment } from './segment.js';
 import type { StoreStats } from './store-options.js';
 
 /** What a store holds and takes up, for metrics and people. `files` is undefined when nothing is durable. */
@@ -8,17 +9,18 @@ export function storeStats(
   catalog: Catalog,
   pool: BufferPool,
   files: LogFiles | undefined,
-  segmentBytesMax: number,
   accountedBytes: number,
+  active: Segment,
 ): StoreStats {
   const { ordered } = catalog.segments;
-  const preparedSegments = files?.supply.count ?? 0;
   let segmentBytes = pool.bytes;
   let usedBytes = 0;
   for (const segment of ordered) {
     segmentBytes += segment.capacity;
     usedBytes += segment.tail;
   }
+  const preparedSegments = files === undefined ? 0 : files.supply.count + files.supply.spareCount;
+  const activeFileBytes = active.file === undefined ? 0 : active.fileBytes;
   return {
     keys: catalog.keys,
     tombstones: catalog.tombstones,
@@ -27,7 +29,7 @@ export function storeStats(
     segmentBytes,
     indexBytes: catalog.index.bytes,
     accountedBytes,
-    logBytesOnDisk: files === undefined ? 0 : segmentBytes - pool.bytes + preparedSegments * segmentBytesMax,
+    logBytesOnDisk: files === undefined ? 0 : files.sealed.bytes + activeFileBytes + preparedSegments * active.capacity,
     segments: ordered.length,
     preparedSegments,
     lastBatchBytes: files?.writer.lastBatchBytes ?? 0,

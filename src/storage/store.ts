@@ -14,9 +14,10 @@ import {
 import { ActiveLog, type LogFiles } from './active-log.js';
 import { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
+import { Compactor } from './compactor.js';
 import { FoundRecord } from './found-record.js';
 import { LogCursor } from './log-cursor.js';
-import { LogWriter } from './log-writer.js';
+import { makeLogFiles } from './make-log-files.js';
 import { openLog } from './open-log.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
 import type { RecoveredLog } from './recovery.js';
@@ -24,7 +25,6 @@ import { type OnRefused, RunIntake } from './run-intake.js';
 import { ScanWindow } from './scan-window.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
-import { SegmentSupply } from './segment-supply.js';
 import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
@@ -65,6 +65,7 @@ export class Store {
   readonly #log: ActiveLog;
   readonly #files: LogFiles | undefined;
   readonly #intake: RunIntake;
+  readonly #compactor: Compactor;
   readonly #highestRecovered: number;
   /** For comparing what is held with other replicas. */
   readonly audit: VersionAudit;
@@ -105,6 +106,14 @@ export class Store {
     this.#intake = new RunIntake(this.#catalog, this.#log);
     this.scanWindow = new ScanWindow(this.#catalog);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
+    this.#compactor = new Compactor({
+      ...options,
+      ...recovered,
+      log: this.#log,
+      files: this.#files?.sealed,
+      accountedBytes: () => this.accountedBytes,
+      onFreed: () => this.#announceRoom(),
+    });
     this.#files?.supply.refill();
   }
 
@@ -148,6 +157,7 @@ export class Store {
     }
     if (this.#catalog.isPlacedAs(placement)) return;
     const empty = this.#catalog.isEmpty;
+    this.#compactor.abandon();
     this.#catalog.place(placement);
     if (!empty) this.#catalog.rebuild();
   }
@@ -194,7 +204,7 @@ export class Store {
 
   /** What the memory bound counts: touched memory of segments, and the index. */
   get accountedBytes(): number {
-    return this.#log.touchedBytes + this.#catalog.index.bytes;
+    return this.#log.touchedBytes + this.#compactor.copyBytes + this.#catalog.index.bytes;
   }
 
   /**
@@ -333,7 +343,7 @@ export class Store {
   }
 
   stats(): StoreStats {
-    return storeStats(this.#catalog, this.#pool, this.#files, this.#options.segmentBytes, this.accountedBytes);
+    return storeStats(this.#catalog, this.#pool, this.#files, this.accountedBytes, this.#log.active);
   }
 
   /** Writes and syncs what is left, then calls `done`. Nothing can be appended from now on. */
@@ -345,10 +355,10 @@ export class Store {
       return;
     }
     const { active } = this.#log;
+    this.#compactor.stop();
     const finish = (error?: Error): void => {
-      files.supply.close();
       active.file?.close();
-      done(error);
+      files.sealed.close(() => files.supply.close(() => done(error)));
     };
     if (active.file === undefined && files.supply.full) {
       files.writer.stop();
@@ -360,19 +370,16 @@ export class Store {
   }
 
   #makeFiles(recovered: RecoveredLog): LogFiles | undefined {
-    const { disk, timers, telemetry, segmentBytes, onDurable } = this.#options;
-    if (disk === undefined) return undefined;
-    const onFatal = (error: Error): void => this.#fail(error);
-    const onSpace = (): void => this.#announceRoom();
-    const onReady = (): void => {
-      this.#log.attachFile();
-      this.#announceRoom();
-    };
-    const { prepared, nextId, lastLsn, proven } = recovered;
-    return {
-      supply: new SegmentSupply({ disk, timers, telemetry, segmentBytes, nextId, prepared, onReady, onFatal }),
-      writer: new LogWriter(this.#options, { onDurable, onSpace, onFatal }, lastLsn, proven),
-    };
+    return makeLogFiles(this.#options, recovered, {
+      active: () => this.#log.active,
+      expectsSpare: () => this.#files?.sealed.isReclaiming === true || this.#compactor.isBusy,
+      onFatal: (error) => this.#fail(error),
+      onSpace: () => this.#announceRoom(),
+      onReady: () => {
+        this.#log.attachFile();
+        this.#announceRoom();
+      },
+    });
   }
 
   #announceRoom(): void {
@@ -384,8 +391,10 @@ export class Store {
   #fail(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#compactor.stop();
     this.#files?.writer.stop();
-    this.#files?.supply.close();
+    this.#files?.sealed.close(() => {});
+    this.#files?.supply.close(() => {});
     this.#options.telemetry.log('error', 'log-failed', { message: error.message });
     this.#options.onFatal(error);
   }

@@ -46,6 +46,11 @@ export class VersionAudit {
     return this.#catalog.floors.of(partition);
   }
 
+  /** Forgets the tombstone of a key: purged, it goes on hiding older versions in the log. False for any other key. */
+  erase(hash: number, view: DataView, keyStart: number, keyLength: number): boolean {
+    return this.#catalog.eraseTombstone(this.#catalog.index.find(hash, view, keyStart, keyLength));
+  }
+
   /** Tombstones that the partition holds. */
   tombstonesOf(partition: number): number {
     return this.#catalog.versions.tombstones[partition];

@@ -10,6 +10,8 @@ import type { SimTrace } from './sim-trace.js';
 
 /** Writing zeros takes this long per MiB. */
 const PREALLOCATE_MS_PER_MIB = 1;
+/** Writing and syncing a file as a whole, beside the sync itself. */
+const REPLACE_MS_PER_MIB = 2;
 
 export interface SimDiskContext {
   readonly scheduler: SimScheduler;
@@ -98,8 +100,59 @@ export class SimDisk implements Disk {
     scheduler.schedule(new SimCall(host, SIM_EVENT.disk, finish), scheduler.nowMs + delayMs);
   }
 
+  replaceLater(path: string, bytes: Uint8Array, done: (error?: DiskError) => void): void {
+    const { image, faults, trace } = this.#context;
+    const name = normal(path);
+    const expected = bytes.slice();
+    this.#inBackground(bytes.length, () => {
+      if (!image.hasDirectory(parentOf(name))) {
+        done(new DiskError('missing', path, `no directory for ${path}`));
+        return;
+      }
+      if (!sameContent(bytes, expected)) throw new Error(`what replaces ${path} changed before it was done`);
+      trace.bytes(bytes, 0, bytes.length);
+      if (bytes.length > image.freeBytes()) {
+        faults.bump('disk-full');
+        done(new DiskError('full', path, `no room to replace ${path}`));
+      } else if (this.#syncFails()) {
+        done(new DiskError('io', path, `syncing ${path} failed`));
+      } else {
+        // The new name can be lost until the directory is synced.
+        image.set(name, new SimFile(expected));
+        this.#inBackground(0, () => {
+          image.syncNames(parentOf(name));
+          done();
+        });
+      }
+    });
+  }
+
+  rename(from: string, to: string, done: (error?: DiskError) => void): void {
+    const { image } = this.#context;
+    this.#inBackground(0, () => {
+      const file = image.file(normal(from));
+      if (file === undefined) {
+        done(new DiskError('missing', from, `no file ${from}`));
+        return;
+      }
+      // One step: a file system keeps the old name or the new one, never both or none.
+      image.syncNames(parentOf(normal(from)));
+      image.set(normal(to), file);
+      image.remove(normal(from));
+      image.syncNames(parentOf(normal(to)));
+      done();
+    });
+  }
+
   remove(path: string): void {
     this.#context.image.remove(normal(path));
+  }
+
+  removeLater(path: string, done: (error?: DiskError) => void): void {
+    this.#inBackground(0, () => {
+      this.remove(path);
+      done();
+    });
   }
 
   syncDirectory(directory: string): void {
@@ -108,6 +161,22 @@ export class SimDisk implements Disk {
       throw new DiskError('missing', directory, `no directory ${directory}`);
     }
     this.#context.image.syncNames(path);
+  }
+
+  #inBackground(bytes: number, finish: () => void): void {
+    const { scheduler, random, host, image } = this.#context;
+    const { syncMsMin, syncMsMax } = image.behaviour;
+    const delayMs = random.between(syncMsMin, syncMsMax) + (bytes / 2 ** 20) * REPLACE_MS_PER_MIB;
+    scheduler.schedule(new SimCall(host, SIM_EVENT.disk, finish), scheduler.nowMs + delayMs);
+  }
+
+  #syncFails(): boolean {
+    const { random, faults, image } = this.#context;
+    const { behaviour } = image;
+    const fails = behaviour.failSyncs > 0 || random.chance(behaviour.syncErrorChance);
+    if (behaviour.failSyncs > 0) behaviour.failSyncs--;
+    if (fails) faults.bump('sync-failed');
+    return fails;
   }
 
   #file(path: string): SimFile {
@@ -199,6 +268,10 @@ class SimDiskFile implements DiskFile {
     if (this.#closed) throw new Error(`${this.path} is closed`);
     if (!this.#context.host.alive) throw new Error(`${this.path} belongs to a process that died`);
   }
+}
+
+function sameContent(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0;
 }
 
 function normal(path: string): string {

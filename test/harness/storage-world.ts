@@ -3,6 +3,7 @@ import { expiryBytes, RecordKind, recordBytes } from '../../src/model/record.js'
 import type { Disk } from '../../src/ports/disk.js';
 import { Store, type StoreOptions } from '../../src/storage/store.js';
 import type { SimDiskImage } from './sim-disk-image.js';
+import type { RecordingTelemetry } from './sim-telemetry.js';
 import { type SimCrashOptions, SimWorld } from './sim-world.js';
 
 /** The smallest segment: tests see many of them. */
@@ -26,6 +27,7 @@ export class StorageWorld {
   fatal: Error | undefined;
   /** Puts something between the store and its disk. */
   wrapDisk: ((disk: Disk) => Disk) | undefined;
+  #telemetry: RecordingTelemetry | undefined;
   /** Hashes keys in another way, for collisions. */
   hash: ((key: string) => number) | undefined;
 
@@ -43,6 +45,7 @@ export class StorageWorld {
   /** Opens the store in a new process. */
   open(settings: StorageSettings = {}): Store {
     const ports = this.world.createPorts(NAME);
+    this.#telemetry = ports.telemetry;
     const merged = { ...this.#settings, ...settings };
     this.durableLsn = 0;
     this.roomCalls = 0;
@@ -73,6 +76,11 @@ export class StorageWorld {
       throw error;
     }
     return this.store;
+  }
+
+  /** A counter of the store that was opened last. */
+  metric(name: string): number {
+    return this.#telemetry?.metric(name) ?? 0;
   }
 
   crash(options: SimCrashOptions): void {

@@ -55,6 +55,8 @@ test('a manifest is read as it was written, and refused when anything in it chan
       { id: 0x80000003, generation: 0x80000003, firstLsn: 2 ** 40 + 77, end: 2 ** 24 },
     ],
     nextSegmentId: 6,
+    previous: { id: 4, end: 65_536 },
+    nextLsn: 2 ** 41 + 5,
     partitions: 256,
     hashSeed: 0xfedcba98,
     keysHint: 1_000_000,

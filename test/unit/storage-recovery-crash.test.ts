@@ -28,6 +28,18 @@ function cutBefore(disk: Disk, cutAt: number, counted: { calls: number }): Disk 
       change();
       disk.preallocate(path, bytes, done);
     },
+    replaceLater: (path, bytes, done) => {
+      change();
+      disk.replaceLater(path, bytes, done);
+    },
+    rename: (from, to, done) => {
+      change();
+      disk.rename(from, to, done);
+    },
+    removeLater: (path, done) => {
+      change();
+      disk.removeLater(path, done);
+    },
     remove: (path) => {
       change();
       disk.remove(path);

@@ -1,0 +1,200 @@
+import type { Clock } from '../ports/clock.js';
+import type { Counter, Histogram, Telemetry } from '../ports/telemetry.js';
+import type { Timer, Timers } from '../ports/timers.js';
+import type { ActiveLog } from './active-log.js';
+import type { Catalog } from './catalog.js';
+import type { SealedFiles } from './sealed-files.js';
+import { SegmentCopy } from './segment-copy.js';
+import { chooseVictims, DEBT_LIVE_SHARE_MAX, hidesNothing, REST_LIVE_SHARE_MAX } from './victims.js';
+
+/** Between two slices everything else has its turn. */
+const SLICE_PAUSE_MS = 1;
+/** How often it is looked whether there is anything to do while nothing is appended. */
+const POLL_MS = 250;
+/** Bytes copied per byte appended, at most: at 60 % use a victim is live to a third and 0.5 copied frees 1. */
+const COPIED_PER_APPENDED = 0.7;
+/** Debt that is not needed at once is kept for later up to so many segments. */
+const DEBT_SEGMENTS_MAX = 4;
+/** While more than this of the log is live, what is appended is not answered by copying. */
+const LIVE_SHARE_GOAL = 0.7;
+/** What may be copied per second although nothing is appended. */
+const REST_BYTES_PER_SECOND: number = 8 * 1024 * 1024;
+/** Above this part of the memory bound room is made as fast as it can be. */
+const MEMORY_PRESSED_SHARE = 0.85;
+const MS_PER_SECOND = 1000;
+
+export interface CompactorOptions {
+  readonly catalog: Catalog;
+  readonly log: ActiveLog;
+  /** Undefined when nothing is durable. */
+  readonly files: SealedFiles | undefined;
+  readonly timers: Timers;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly segmentBytes: number;
+  readonly nextCopyId: number;
+  readonly memoryBytesMax: number;
+  readonly accountedBytes: () => number;
+  /** Memory or files came back. */
+  readonly onFreed: () => void;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'copying'; readonly job: SegmentCopy }
+  /** The copy is complete in memory and on its way to the disk. */
+  | { readonly kind: 'writing' }
+  | { readonly kind: 'stopped' };
+
+/**
+ * Gives disk and memory back: copies what is newest out of the emptiest sealed segments, a slice at a time, and lets them
+ * go (mechanisms: The log on disk). Paced by debt: each byte appended allows part of a byte to be copied; without
+ * appends it goes on slowly, until what is left is not worth it.
+ */
+export class Compactor {
+  readonly #options: CompactorOptions;
+  #state: State = { kind: 'idle' };
+  #nextCopyId: number;
+  /** Bytes that may be copied; below 0 while a group is being paid off. */
+  #debt = 0;
+  #restUntilMs = 0;
+  #timer: Timer | undefined;
+  readonly #copied: Counter;
+  readonly #freed: Counter;
+  readonly #groups: Counter;
+  readonly #sliceSeconds: Histogram;
+
+  constructor(options: CompactorOptions) {
+    this.#options = options;
+    this.#nextCopyId = options.nextCopyId;
+    const { telemetry, log } = options;
+    this.#copied = telemetry.counter('compaction_copied_bytes_total', 'Bytes of records copied to newer segments.');
+    this.#freed = telemetry.counter('compaction_freed_bytes_total', 'Bytes of log left behind by compaction.');
+    this.#groups = telemetry.counter('compaction_groups_total', 'Groups of segments that were compacted.');
+    this.#sliceSeconds = telemetry.histogram('compaction_slice_seconds', 'Time that one slice held the event loop.');
+    log.onSealed = (segment) => {
+      const max = DEBT_SEGMENTS_MAX * options.segmentBytes;
+      this.#debt = Math.min(this.#debt + segment.tail * COPIED_PER_APPENDED, max);
+      if (this.#state.kind === 'idle') this.#schedule(SLICE_PAUSE_MS);
+    };
+    this.#schedule(POLL_MS);
+  }
+
+  /** Files or memory are about to become free. */
+  get isBusy(): boolean {
+    return this.#state.kind === 'copying' || this.#state.kind === 'writing';
+  }
+
+  /** Bytes of a copy that the log does not read from yet. */
+  get copyBytes(): number {
+    return this.#state.kind === 'copying' ? this.#state.job.copy.tail : 0;
+  }
+
+  /** Forgets the copy that is being made: the index is built again without it. */
+  abandon(): void {
+    if (this.#state.kind !== 'copying') return;
+    this.#options.catalog.segments.release(this.#state.job.copy);
+    for (const segment of this.#state.job.group) segment.leaving = false;
+    this.#state = { kind: 'idle' };
+  }
+
+  stop(): void {
+    this.#state = { kind: 'stopped' };
+    if (this.#timer !== undefined) this.#options.timers.stop(this.#timer);
+  }
+
+  #schedule(afterMs: number): void {
+    const { timers } = this.#options;
+    if (this.#timer !== undefined) timers.stop(this.#timer);
+    this.#timer = timers.start(afterMs, this.#wake);
+  }
+
+  readonly #wake = (): void => {
+    this.#timer = undefined;
+    switch (this.#state.kind) {
+      case 'idle':
+        this.#schedule(this.#begin() ? SLICE_PAUSE_MS : POLL_MS);
+        break;
+      case 'copying':
+        this.#slice(this.#state.job);
+        break;
+      case 'writing':
+      case 'stopped':
+        break;
+    }
+  };
+
+  /** False when nothing is worth it now. */
+  #begin(): boolean {
+    const { catalog, log, segmentBytes, clock } = this.#options;
+    if (!catalog.segments.hasFreeSlot) return false;
+    const { readLsn } = log;
+    const atRest = catalog.segments.ordered.map((segment) => log.isAtRest(segment, readLsn));
+    const nowMs = clock.monotonicMs();
+    const paced = this.#isPressed() || (this.#debt > 0 && this.#liveShare() < LIVE_SHARE_GOAL);
+    if (!paced && nowMs < this.#restUntilMs) return false;
+    const shareMax = paced ? DEBT_LIVE_SHARE_MAX : REST_LIVE_SHARE_MAX;
+    const group = chooseVictims(catalog.segments.ordered, atRest, shareMax, segmentBytes);
+    if (group.length === 0) return false;
+    const carries = (): boolean =>
+      group.some((segment) => segment.hidingBytes > 0) && !hidesNothing(catalog.segments.ordered, group);
+    const job = new SegmentCopy(catalog, group, this.#nextCopyId++, carries);
+    const bytes = group.reduce((sum, segment) => sum + segment.liveBytes, 0);
+    this.#debt -= bytes;
+    this.#restUntilMs = nowMs + (bytes / REST_BYTES_PER_SECOND) * MS_PER_SECOND;
+    for (const segment of group) segment.leaving = true;
+    this.#state = { kind: 'copying', job };
+    return true;
+  }
+
+  #slice(job: SegmentCopy): void {
+    const { clock } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const done = job.step();
+    if (done) this.#finish(job);
+    this.#sliceSeconds.observe((clock.monotonicMs() - startedMs) / MS_PER_SECOND);
+    if (!done) this.#schedule(SLICE_PAUSE_MS);
+  }
+
+  #finish(job: SegmentCopy): void {
+    const { catalog, log, files, onFreed } = this.#options;
+    const { group, copy } = job;
+    const usedBytes = group.reduce((sum, segment) => sum + segment.tail, 0);
+    this.#groups.value++;
+    this.#state = { kind: 'idle' };
+    if (job.isEmpty) {
+      catalog.segments.release(copy);
+      log.replace(group, undefined);
+      files?.drop(group);
+      this.#freed.value += usedBytes;
+    } else {
+      job.seal();
+      log.replace(group, copy);
+      this.#copied.value += copy.tail;
+      this.#freed.value += usedBytes - copy.tail;
+      if (files !== undefined) {
+        this.#state = { kind: 'writing' };
+        files.replace(group, copy, () => {
+          this.#state = { kind: 'idle' };
+          onFreed();
+          this.#schedule(SLICE_PAUSE_MS);
+        });
+        return;
+      }
+    }
+    onFreed();
+    this.#schedule(SLICE_PAUSE_MS);
+  }
+
+  #liveShare(): number {
+    const { catalog } = this.#options;
+    let used = 0;
+    for (const segment of catalog.segments.ordered) used += segment.tail;
+    return catalog.liveBytes / used;
+  }
+
+  #isPressed(): boolean {
+    const { memoryBytesMax, accountedBytes } = this.#options;
+    return memoryBytesMax > 0 && accountedBytes() > memoryBytesMax * MEMORY_PRESSED_SHARE;
+  }
+}

@@ -1,0 +1,145 @@
+import { copyBytes } from '@memdb/protocol';
+import {
+  kindOf,
+  lengthOf,
+  paddedRecordBytes,
+  RecordKind,
+  recordChecksum,
+  recordKindLength,
+  recordLsnLow,
+  recordSalt,
+} from '../model/record.js';
+import { BATCH_HEADER_BYTES, completeBatchHeader, reserveBatchHeader } from './batch-header.js';
+import { type Catalog, Fate } from './catalog.js';
+import { Segment } from './segment.js';
+import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.js';
+
+/** What a copy needs beside its records. */
+export const COPY_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_HEADER_BYTES;
+
+/**
+ * Work of one slice: a record passed over counts 1, one copied 3 and 1 more for each KiB. 100 ns each on the reference
+ * machine, so 0.3 ms, and below 1 ms when everything misses the cache.
+ */
+const SLICE_UNITS = 3000;
+const UNITS_PER_RECORD = 3;
+const UNIT_BYTES = 1024;
+/** A long record is copied in pieces. */
+const PIECE_BYTES: number = 512 * 1024;
+
+/**
+ * Copies what must be kept of segments that follow each other into a new one, a slice at a time. The index follows
+ * record by record: what was copied is read from the copy, the rest where it was.
+ *
+ * Invariant: LSNs, stamps and contents stay; records stay in the order of their LSNs.
+ */
+export class SegmentCopy {
+  readonly group: readonly Segment[];
+  /** In the table of segments from the start; not in its order before the copy is complete. */
+  readonly copy: Segment;
+  readonly #catalog: Catalog;
+  /** Whether purged versions may still hide older ones. */
+  readonly #carries: () => boolean;
+  #index = 0;
+  #next: number = SEGMENT_HEADER_BYTES;
+  /** Bytes of the record at `#next` that were copied already. */
+  #piece = 0;
+
+  constructor(catalog: Catalog, group: readonly Segment[], id: number, carries: () => boolean) {
+    this.#catalog = catalog;
+    this.group = group;
+    this.#carries = carries;
+    const { firstLsn } = group[0];
+    let bytes = COPY_OVERHEAD_BYTES;
+    for (const segment of group) bytes += keptBytes(segment);
+    this.copy = new Segment(id, id, new ArrayBuffer(bytes), firstLsn);
+    catalog.segments.reserve(this.copy);
+    reserveBatchHeader(this.copy.view, SEGMENT_HEADER_BYTES, firstLsn);
+    completeBatchHeader(this.copy.view, SEGMENT_HEADER_BYTES, this.copy.generation, 0, 0);
+    this.copy.tail += BATCH_HEADER_BYTES;
+    this.copy.headerBytes = BATCH_HEADER_BYTES;
+  }
+
+  /** Whether anything was kept. */
+  get isEmpty(): boolean {
+    return this.copy.tail === COPY_OVERHEAD_BYTES;
+  }
+
+  /** One slice; true when everything is copied. The header is missing until `seal`. */
+  step(): boolean {
+    const { group } = this;
+    const carries = this.#carries();
+    let units = 0;
+    while (this.#index < group.length) {
+      const segment = group[this.#index];
+      while (this.#next < segment.tail) {
+        if (units >= SLICE_UNITS) return false;
+        units += this.#pass(segment, carries);
+      }
+      this.#index++;
+      this.#next = SEGMENT_HEADER_BYTES;
+    }
+    return true;
+  }
+
+  /** The copy is complete: gives it its header. */
+  seal(): void {
+    const { copy } = this;
+    writeSegmentHeader(copy.view, {
+      id: copy.id,
+      generation: copy.generation,
+      firstLsn: copy.firstLsn,
+      capacity: copy.tail,
+      previousId: 0,
+      previousEnd: 0,
+      keysHint: 0,
+    });
+    copy.sealed = true;
+    copy.fileBytes = copy.tail;
+  }
+
+  /** Goes past one record, or one piece of it; returns the work that it took. */
+  #pass(segment: Segment, carries: boolean): number {
+    const offset = this.#next;
+    const kindLength = recordKindLength(segment.view, offset);
+    const size = paddedRecordBytes(lengthOf(kindLength));
+    const fate = kindOf(kindLength) === RecordKind.batchHeader ? Fate.drop : this.#catalog.fate(segment, offset);
+    if (fate === Fate.drop || (fate === Fate.carry && !carries)) {
+      this.#next += size;
+      this.#piece = 0;
+      return 1;
+    }
+    const { copy } = this;
+    const bytes = Math.min(PIECE_BYTES, size - this.#piece);
+    const from = offset + this.#piece;
+    copyBytes(copy.bytes, copy.view, copy.tail + this.#piece, segment.bytes, segment.view, from, bytes);
+    this.#piece += bytes;
+    if (this.#piece === size) this.#settle(segment, offset, size, fate);
+    return UNITS_PER_RECORD + bytes / UNIT_BYTES;
+  }
+
+  /** The record lies in the copy as a whole. */
+  #settle(segment: Segment, offset: number, size: number, fate: number): void {
+    const { copy } = this;
+    const to = copy.tail;
+    const lsnLow = recordLsnLow(segment.view, offset);
+    const content = recordChecksum(segment.view, offset) - recordSalt(segment.generation, offset, lsnLow);
+    copy.view.setInt32(to + 4, (content + recordSalt(copy.generation, to, lsnLow)) | 0, true);
+    copy.tail += size;
+    copy.lastLsn = segment.lsnOf(lsnLow);
+    if (fate === Fate.move) this.#catalog.relocate(segment, offset, copy, to);
+    else copy.hidingBytes += size;
+    this.#next += size;
+    this.#piece = 0;
+  }
+}
+
+/** Bytes of a segment that a copy takes over, at most. */
+export function keptBytes(segment: Segment): number {
+  return segment.liveBytes + segment.hidingBytes;
+}
+
+/** Record bytes that nothing needs; batch headers are no records. */
+export function deadBytes(segment: Segment): number {
+  return Math.max(0, segment.tail - SEGMENT_HEADER_BYTES - segment.headerBytes - keptBytes(segment));
+}
