@@ -84,6 +84,7 @@ export const AUDIT_FETCH_MAX = 2048;
 
 /** An answer that does not come within this time is given up. */
 export const AUDIT_ANSWER_MS = 5000;
+
 /** Scans that a node drives at once; one more is refused. Each holds 7 pages of 48 KiB at most: 2 MiB altogether. */
 export const SCANS_MAX = 6;
 
@@ -98,3 +99,12 @@ export const SCAN_PAGE_SLICES = 16;
 
 /** Partitions in one reply: small ones are passed through many at a time. */
 export const SCAN_PARTITIONS_MAX = 64;
+
+/** Keys walked over in one tick to purge, one partition excepted: at 30 ns each half a millisecond. */
+export const PURGE_KEYS_PER_TICK = 16_384;
+
+/** A partition is purged at most this often: each purge is a record in the log. */
+export const PURGE_INTERVAL_MS = 2000;
+
+/** Expired values stay this long: clocks of coordinators may differ, and one that is behind still shows them. */
+export const EXPIRED_PURGE_AFTER_MS = 60_000;

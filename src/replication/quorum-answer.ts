@@ -1,4 +1,4 @@
-import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse } from '@memdb/protocol';
+import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse, VersionKind } from '@memdb/protocol';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReadOperation } from './read-operation.js';
 
@@ -13,6 +13,8 @@ export function quorumAnswer(operation: ReadOperation, set: ReplicaSet, wallMs: 
     const answer = answers.get(node);
     if (answer === undefined) return { node, kind: 'error', error: noAnswer(node) };
     if (compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0) return { node, kind: 'same' };
+    // Nothing held, and nothing to hold: floors differ, answers do not.
+    if (answer.kind === VersionKind.never && operation.kind !== VersionKind.value) return { node, kind: 'same' };
     const own = { counter: answer.counter, node: answer.stampNode };
     const expired = answer.expiresAtMs !== 0 && answer.expiresAtMs <= wallMs;
     if (answer.value === undefined || expired) return { node, kind: 'absent', stamp: own };

@@ -90,7 +90,7 @@ export class ReadCoordinator {
   ): void {
     const { store, replies, held } = this.#options;
     if (!store.lookup(hash, bytes, view, keyStart, keyLength)) {
-      replies.stamp(target, opcode, Flag.absent, correlation, 0, 0);
+      replies.stamp(target, opcode, Flag.absent, correlation, store.found.counter, store.found.node);
       return;
     }
     const { found } = store;
@@ -296,7 +296,7 @@ export class ReadCoordinator {
     if (set === undefined) return;
     const has = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
     const { found } = store;
-    if (!has) operation.vote(set.selfIndex, VersionKind.never, 0, 0, key.bytes, 0, 0, 0);
+    if (!has) operation.vote(set.selfIndex, VersionKind.never, found.counter, found.node, key.bytes, 0, 0, 0);
     else if (!found.durable) {
       // Overwritten while it waited: the version that stands there now must be durable before it is spoken of.
       this.#awaitOwn(operation);

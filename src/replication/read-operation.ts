@@ -1,4 +1,4 @@
-import { compareStamps, VersionKind } from '@memdb/protocol';
+import { compareStamps, REPLICAS_MAX, VersionKind } from '@memdb/protocol';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReplyTarget } from './replies.js';
 
@@ -68,6 +68,10 @@ export class ReadOperation {
   counter = 0;
   node = 0;
   kind: number = VersionKind.never;
+  /** Replicas that hold nothing, and by replica the floor that each answered with. */
+  absent = 0;
+  readonly #floorCounters: Float64Array = new Float64Array(REPLICAS_MAX);
+  readonly #floorNodes: Uint16Array = new Uint16Array(REPLICAS_MAX);
   /** Deadline of the newest version, Unix milliseconds; 0 when it never expires. */
   expiresAtMs = 0;
   /** The version that the coordinator itself held when it asked. */
@@ -97,6 +101,7 @@ export class ReadOperation {
     this.counter = 0;
     this.node = 0;
     this.kind = VersionKind.never;
+    this.absent = 0;
     this.expiresAtMs = 0;
     this.localCounter = 0;
     this.localNode = 0;
@@ -116,15 +121,23 @@ export class ReadOperation {
   ): void {
     const bit = 1 << member;
     this.answered |= bit;
-    const order = compareStamps(counter, node, this.counter, this.node);
-    if (order > 0) {
-      this.counter = counter;
-      this.node = node;
-      this.kind = kind;
-      this.expiresAtMs = expiresAtMs;
-      this.holders = bit;
-      this.value.set(bytes, start, length);
-    } else if (order === 0) this.holders |= bit;
+    if (kind === VersionKind.never) {
+      this.absent |= bit;
+      this.#floorCounters[member] = counter;
+      this.#floorNodes[member] = node;
+    } else {
+      // A floor that was all there was so far is no version of this key.
+      const order = this.kind === VersionKind.never ? 1 : compareStamps(counter, node, this.counter, this.node);
+      if (order > 0) {
+        this.counter = counter;
+        this.node = node;
+        this.kind = kind;
+        this.expiresAtMs = expiresAtMs;
+        this.holders = bit;
+        this.value.set(bytes, start, length);
+      } else if (order === 0) this.holders |= bit;
+    }
+    if (this.absent !== 0) this.#weighFloors();
     this.answers?.push({
       node: this.set?.members[member] ?? 0,
       kind,
@@ -133,6 +146,45 @@ export class ReadOperation {
       value: kind === VersionKind.value ? bytes.slice(start, start + length) : undefined,
       expiresAtMs,
     });
+  }
+
+  /**
+   * What replicas without the key say by their floors: everything at or below is deleted, and they hold what is newer
+   * than a tombstone down there. A value at or below a floor does not count: it came from a disk or a connection
+   * that slept through its deletion.
+   */
+  #weighFloors(): void {
+    let top = 0;
+    let topNode = 0;
+    for (let member = 0; 1 << member <= this.absent; member++) {
+      if ((this.absent & (1 << member)) === 0) continue;
+      const counter = this.#floorCounters[member];
+      const node = this.#floorNodes[member];
+      if (compareStamps(counter, node, top, topNode) > 0) {
+        top = counter;
+        topNode = node;
+      }
+    }
+    if (this.kind === VersionKind.never) {
+      this.counter = top;
+      this.node = topNode;
+      this.holders = this.absent;
+      return;
+    }
+    if (this.kind === VersionKind.value && compareStamps(top, topNode, this.counter, this.node) >= 0) {
+      this.kind = VersionKind.tombstone;
+      this.counter = top;
+      this.node = topNode;
+      this.expiresAtMs = 0;
+      this.value.length = 0;
+      this.holders = 0;
+    }
+    for (let member = 0; 1 << member <= this.absent; member++) {
+      const bit = 1 << member;
+      if ((this.absent & bit) === 0) continue;
+      const order = compareStamps(this.#floorCounters[member], this.#floorNodes[member], this.counter, this.node);
+      if (order >= 0) this.holders |= bit;
+    }
   }
 
   /** Whether the newest version is a value at the coordinator's wall clock `wallMs`. */

@@ -75,7 +75,7 @@ export class Replica {
       : this.#held.begin(store.lastLsn, target, Opcode.readVersion, 0, correlation, bodyBytes);
     const out = durable ? target.out : this.#held.out;
     out.view.setUint32(at, expiry === 0 ? kind : kind | (VERSION_EXPIRES << 8), true);
-    writeStamp(out.view, at + 4, has ? found.counter : 0, has ? found.node : 0);
+    writeStamp(out.view, at + 4, found.counter, found.node);
     if (expiry !== 0) writeDeadline(out.view, at + VERSION_HEADER_BYTES, found.expiresAtMs);
     const valueAt = at + VERSION_HEADER_BYTES + expiry;
     if (valueLength > 0)
@@ -133,8 +133,9 @@ export class Replica {
   ): boolean {
     const store = this.#store;
     const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
-    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
-    if (has && compareStamps(store.found.counter, store.found.node, counter, node) >= 0) return true;
+    store.lookup(hash, bytes, view, keyStart, keyLength);
+    // An absent key counts as deleted at the floor.
+    if (compareStamps(store.found.counter, store.found.node, counter, node) >= 0) return true;
     // Repair passes the memory limit, as a tombstone does: it only restores what was acknowledged.
     const size = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength;
     const room = store.room(size, RecordKind.tombstone);

@@ -134,11 +134,9 @@ export class WriteCoordinator {
       replies.error(target, opcode, correlation, NO_ROOM[room]);
       return;
     }
-    let floor = 0;
-    if (store.lookup(hash, bytes, view, keyStart, keyLength)) {
-      floor = store.found.counter;
-      if (token < floor) this.#conflicts.value++;
-    }
+    const known = store.lookup(hash, bytes, view, keyStart, keyLength);
+    const floor = store.found.counter;
+    if (known && token < floor) this.#conflicts.value++;
     const counter = lamport.next(floor);
     if (counter === 0) {
       replies.error(target, opcode, correlation, LEASE_SHORT);

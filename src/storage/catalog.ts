@@ -11,7 +11,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
-import { decodeFloor, Floors, partitionOfFloorMeta } from './floors.js';
+import { decodeFloor, type Floor, Floors, isRecordPurgedBy, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
 import type { Placement } from './placement.js';
 import type { Segment } from './segment.js';
@@ -112,12 +112,11 @@ export class Catalog {
       }
       this.index.replaceFound(this.segments.locationOf(segment, offset));
       this.#retire(heldSegment, heldOffset, partition, hash);
+      if (this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
     }
     this.versions.add(partition, hash, kind, segment.view, offset);
-    if (kind === RecordKind.tombstone) {
-      this.tombstones++;
-      if (this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
-    } else this.keys++;
+    if (kind === RecordKind.tombstone) this.tombstones++;
+    else this.keys++;
     segment.liveBytes += bytes;
     this.liveBytes += bytes;
     return Verdict.newest;
@@ -172,8 +171,10 @@ export class Catalog {
     const keyStart = offset + RECORD_HEADER_BYTES;
     const hash = keyHash(segment.bytes, view, keyStart, keyLength, this.hashSeed);
     if (this.index.findLocation(hash, this.segments.locationOf(segment, offset))) return Fate.move;
-    if (kind === RecordKind.value || this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
-    return Fate.carry;
+    if (this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
+    if (kind === RecordKind.tombstone) return Fate.carry;
+    // An expired value that was purged hides older versions too. One that no floor covers must not come back itself.
+    return isRecordPurgedBy(this.floors.of(this.index.foundPartition), view, offset) ? Fate.carry : Fate.drop;
   }
 
   /**
@@ -237,23 +238,21 @@ export class Catalog {
       const value = partition === undefined ? undefined : this.meta(name);
       if (partition === undefined || value === undefined || partition >= this.index.partitions) continue;
       const floor = decodeFloor(value);
-      this.floors.raise(partition, floor);
       if (floor.counter > this.highestCounter) this.highestCounter = floor.counter;
-      this.erasePurged(partition);
+      this.purge(partition, floor);
     }
   }
 
-  /** Erases what the partition's floor covers; returns how many versions that were. */
-  erasePurged(partition: number): number {
+  /** Raises a partition's floor and erases what it covers; the caller keeps the floor. Returns how many those were. */
+  purge(partition: number, floor: Floor): number {
+    this.floors.raise(partition, floor);
     this.versions.late[partition] = 0;
-    if (this.versions.tombstones[partition] === 0) return 0;
-    const { segments, floors } = this;
+    if (this.versions.mortal[partition] === 0) return 0;
+    const { segments } = this;
     const purged: number[] = [];
     this.index.each(partition, (_hash, location) => {
       const { view } = segments.segmentAt(location);
-      const offset = segments.offsetAt(location);
-      if (kindOf(recordKindLength(view, offset)) !== RecordKind.tombstone) return;
-      if (floors.covers(partition, recordCounter(view, offset), recordNode(view, offset))) purged.push(location);
+      if (isRecordPurgedBy(floor, view, segments.offsetAt(location))) purged.push(location);
     });
     for (const location of purged) this.erase(location);
     return purged.length;

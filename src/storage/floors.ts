@@ -1,5 +1,5 @@
-import { compareStamps, readCounter, stampCounter, stampNode } from '@memdb/protocol';
-import { RecordKind } from '../model/record.js';
+import { compareStamps, readCounter, stampCounter, stampNode, writeCounter, writeStamp } from '@memdb/protocol';
+import { kindOf, RecordKind, recordCounter, recordExpiresAtMs, recordKindLength, recordNode } from '../model/record.js';
 
 /**
  * How far a partition is purged (mechanisms: Purging tombstones): tombstones with a stamp at or below it are erased, and
@@ -54,21 +54,40 @@ export class Floors {
   }
 }
 
-/** Whether a floor lets go of a version; `deadlineMs` is that of an expiring value, undefined for one that does not. */
-export function isPurgedBy(
-  floor: Floor,
-  kind: number,
-  counter: number,
-  node: number,
-  deadlineMs: number | undefined,
-): boolean {
+/** Whether a floor lets go of a version; `expiresAtMs` is 0 where it never expires. */
+export function isPurgedBy(floor: Floor, kind: number, counter: number, node: number, expiresAtMs: number): boolean {
   if (compareStamps(counter, node, floor.counter, floor.node) > 0) return false;
-  return kind === RecordKind.tombstone || (deadlineMs !== undefined && deadlineMs <= floor.cutoffMs);
+  return kind === RecordKind.tombstone || (expiresAtMs !== 0 && expiresAtMs <= floor.cutoffMs);
+}
+
+/** The same for the record at `view[offset]`. */
+export function isRecordPurgedBy(floor: Floor, view: DataView, offset: number): boolean {
+  const kind = kindOf(recordKindLength(view, offset));
+  return isPurgedBy(
+    floor,
+    kind,
+    recordCounter(view, offset),
+    recordNode(view, offset),
+    recordExpiresAtMs(view, offset),
+  );
+}
+
+/** Name of the meta record that holds a partition's floor. */
+export function floorMetaName(partition: number): string {
+  return `${PREFIX}${partition}`;
 }
 
 /** The partition that a meta record of this name speaks of; undefined when it holds no floor. */
 export function partitionOfFloorMeta(name: string): number | undefined {
   return name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : undefined;
+}
+
+export function encodeFloor(floor: Floor): Uint8Array {
+  const bytes = new Uint8Array(FLOOR_META_BYTES);
+  const view = new DataView(bytes.buffer);
+  writeStamp(view, 0, floor.counter, floor.node);
+  writeCounter(view, 12, floor.cutoffMs);
+  return bytes;
 }
 
 export function decodeFloor(bytes: Uint8Array): Floor {

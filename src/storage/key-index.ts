@@ -179,6 +179,11 @@ export class KeyIndex {
     this.#tables[this.#foundPartition][this.#foundSlot + 1] = location;
   }
 
+  /** Keys of a partition. */
+  countOf(partition: number): number {
+    return this.#counts[partition];
+  }
+
   /** Forgets the key that `find` has just found; what was displaced by it moves up. */
   eraseFound(): void {
     const partition = this.#foundPartition;

@@ -88,7 +88,7 @@ export class Store {
   private constructor(options: StoreOptions, recovered: RecoveredLog, pool: BufferPool) {
     this.#options = options;
     this.#catalog = recovered.catalog;
-    this.audit = new VersionAudit(recovered.catalog);
+    this.audit = new VersionAudit(recovered.catalog, this);
     this.#pool = pool;
     this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;

@@ -1,20 +1,19 @@
 import { compareStamps } from '@memdb/protocol';
-import { contentHash } from '../model/content-hash.js';
 import {
   kindOf,
   lengthOf,
   paddedRecordBytes,
   RecordKind,
-  recordChecksum,
   recordCounter,
   recordKindLength,
-  recordLsnLow,
   recordNode,
-  recordSalt,
 } from '../model/record.js';
 import type { Catalog } from './catalog.js';
-import { type Floor, isPurgedBy } from './floors.js';
+import { encodeFloor, type Floor, isRecordPurgedBy } from './floors.js';
+import { carryOutPurge, FLOOR_RECORD_BYTES, planPurge } from './purge.js';
+import { recordIsSound } from './record-check.js';
 import type { Segment } from './segment.js';
+import type { Room } from './store-options.js';
 import { AUDIT_TABLE_WORDS, bucketOfHash, toggle } from './version-table.js';
 
 /** One newest version, as replicas name it to each other. */
@@ -28,6 +27,12 @@ export interface ListedVersion {
 /** Takes a record that was asked for: it lies at `segment.bytes[offset, offset + bytes)`. */
 export type OnRecord = (segment: Segment, offset: number, bytes: number) => void;
 
+/** Where floors are kept: the store. */
+export interface MetaKeeper {
+  room(bytes: number, kind: number): Room;
+  putMeta(name: string, value: Uint8Array): number;
+}
+
 /**
  * The questions that replicas ask to find where they differ: tables, lists of a bucket, records. All of it speaks of the
  * index as it is now, durable or not: who answers waits for the log.
@@ -37,9 +42,11 @@ export type OnRecord = (segment: Segment, offset: number, bytes: number) => void
  */
 export class VersionAudit {
   readonly #catalog: Catalog;
+  readonly #metas: MetaKeeper;
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, metas: MetaKeeper) {
     this.#catalog = catalog;
+    this.#metas = metas;
   }
 
   floorOf(partition: number): Floor {
@@ -51,9 +58,14 @@ export class VersionAudit {
     return this.#catalog.eraseTombstone(this.#catalog.index.find(hash, view, keyStart, keyLength));
   }
 
-  /** Tombstones that the partition holds. */
-  tombstonesOf(partition: number): number {
-    return this.#catalog.versions.tombstones[partition];
+  /** Tombstones and values that expire: what the partition may be rid of one day. */
+  mortalOf(partition: number): number {
+    return this.#catalog.versions.mortal[partition];
+  }
+
+  /** Keys of the partition, deleted ones included: what a walk over it costs. */
+  keysOf(partition: number): number {
+    return this.#catalog.index.countOf(partition);
   }
 
   /** All buckets of the partition combined: two words that are equal where the tables are. */
@@ -75,17 +87,13 @@ export class VersionAudit {
     const base = partition * AUDIT_TABLE_WORDS;
     const table = versions.words.slice(base, base + AUDIT_TABLE_WORDS);
     const own = floors.of(partition);
-    const rises = compareStamps(other.counter, other.node, own.counter, own.node) > 0;
-    if (versions.tombstones[partition] === 0 || !(rises || versions.late[partition] === 1)) return table;
+    const rises = compareStamps(other.counter, other.node, own.counter, own.node) > 0 || other.cutoffMs > own.cutoffMs;
+    if (versions.mortal[partition] === 0 || !(rises || versions.late[partition] === 1)) return table;
     index.each(partition, (hash, location) => {
       const { view } = segments.segmentAt(location);
       const offset = segments.offsetAt(location);
-      const kind = kindOf(recordKindLength(view, offset));
-      if (kind !== RecordKind.tombstone) return;
-      const counter = recordCounter(view, offset);
-      const node = recordNode(view, offset);
-      if (isPurgedBy(other, kind, counter, node, undefined) || isPurgedBy(own, kind, counter, node, undefined)) {
-        toggle(table, 0, hash, kind, view, offset);
+      if (isRecordPurgedBy(other, view, offset) || isRecordPurgedBy(own, view, offset)) {
+        toggle(table, 0, hash, kindOf(recordKindLength(view, offset)), view, offset);
       }
     });
     return table;
@@ -110,6 +118,21 @@ export class VersionAudit {
   }
 
   /**
+   * Erases tombstones and expired values of a partition, and raises its floor: what all other owners are known to hold
+   * up to `evidenceLsn` of this log, while their clocks stood at `clock` or above. Deadlines up to `cutoffMs` on the
+   * wall clock count as passed. Returns how many versions went; 0 when there is nothing, or no room for the floor.
+   */
+  purge(partition: number, evidenceLsn: number, cutoffMs: number, clock: number): number {
+    if (this.#metas.room(FLOOR_RECORD_BYTES, RecordKind.tombstone) !== 'ok') return 0;
+    const plan = planPurge(this.#catalog, partition, evidenceLsn, cutoffMs);
+    if (plan === undefined) return 0;
+    // Whoever holds a version has moved its clock past it; a later write there must not be stamped below the floor.
+    if (plan.floor.counter > clock) throw new Error(`floor ${plan.floor.counter} is above an owner's clock, ${clock}`);
+    carryOutPurge(this.#catalog, partition, plan, (name, floor) => this.#metas.putMeta(name, encodeFloor(floor)));
+    return plan.versions;
+  }
+
+  /**
    * Hands out the record of a version if the index still holds it and its checksum is right: a damaged record never
    * leaves this node as a good one.
    */
@@ -125,13 +148,4 @@ export class VersionAudit {
       }
     });
   }
-}
-
-/** Whether the record at `offset` is what was appended there. */
-function recordIsSound(segment: Segment, offset: number): boolean {
-  const { view, tail, generation } = segment;
-  const size = paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
-  if (size > tail - offset) return false;
-  const salt = recordSalt(generation, offset, recordLsnLow(view, offset));
-  return (contentHash(view, offset + 8, offset + size) + salt) >>> 0 === recordChecksum(view, offset);
 }

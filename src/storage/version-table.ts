@@ -1,4 +1,4 @@
-import { RecordKind } from '../model/record.js';
+import { RecordKind, recordFlags } from '../model/record.js';
 
 /** Buckets of a partition: 512 bytes of tables each, 128 KiB for 256 partitions; 60 keys a bucket at a million keys. */
 export const AUDIT_BUCKETS = 64;
@@ -19,28 +19,32 @@ const COUNTER_HIGH_MASK: number = 2 ** 21 - 1;
 export class VersionTable {
   /** By partition × bucket × word. */
   words: Int32Array = new Int32Array(0);
-  /** By partition: tombstones that the index holds. */
-  tombstones: Int32Array = new Int32Array(0);
-  /** By partition: 1 when a tombstone at or below the floor may have come after the floor was raised. */
+  /** By partition: tombstones, and values that expire: what may be purged one day. */
+  mortal: Int32Array = new Int32Array(0);
+  /** By partition: 1 when a version at or below the floor may have come after the floor was raised. */
   late: Uint8Array = new Uint8Array(0);
 
   reset(partitions: number): void {
     this.words = new Int32Array(partitions * AUDIT_TABLE_WORDS);
-    this.tombstones = new Int32Array(partitions);
+    this.mortal = new Int32Array(partitions);
     this.late = new Uint8Array(partitions);
   }
 
   /** The version with its header at `view[offset]` became the newest of its key. */
   add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
-    if (kind === RecordKind.tombstone) this.tombstones[partition]++;
+    if (isMortal(kind, view, offset)) this.mortal[partition]++;
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
 
   /** It no longer is. */
   remove(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
-    if (kind === RecordKind.tombstone) this.tombstones[partition]--;
+    if (isMortal(kind, view, offset)) this.mortal[partition]--;
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
+}
+
+function isMortal(kind: number, view: DataView, offset: number): boolean {
+  return kind === RecordKind.tombstone || recordFlags(view, offset) !== 0;
 }
 
 export function bucketOfHash(hash: number): number {

@@ -98,7 +98,11 @@ function checkShadowing(key: string, writes: readonly WriteEvent[], broken: Brok
   });
 }
 
-/** A quorum read is not older than any quorum write acknowledged, or quorum read answered, before it began. */
+/**
+ * A quorum read is not older than any quorum write acknowledged, or quorum read answered, before it began. The stamp of
+ * an absent key is a bound: no version at or below it comes back. It may be lower at the next replica, where less was
+ * purged, so an absent read is held against what was there only.
+ */
 function checkReads(
   key: string,
   writes: readonly WriteEvent[],
@@ -111,11 +115,18 @@ function checkReads(
       broken.add(`read @${stampText(read.stamp)} misses the acknowledged write @${stampText(highest)}`, key);
     }
   });
-  forEachWithHighestBefore(quorum, quorum, (read, highest) => {
-    if (orderOf(read.stamp, highest) < 0) {
-      broken.add(`read @${stampText(read.stamp)} after one @${stampText(highest)}`, key);
-    }
-  });
+  const there = quorum.filter(({ content }) => content.kind !== 'absent');
+  const absent = quorum.filter(({ content }) => content.kind === 'absent');
+  for (const [earlier, later] of [
+    [quorum, there],
+    [there, absent],
+  ] as const) {
+    forEachWithHighestBefore(earlier, later, (read, highest) => {
+      if (orderOf(read.stamp, highest) < 0) {
+        broken.add(`read @${stampText(read.stamp)} after one @${stampText(highest)}`, key);
+      }
+    });
+  }
 }
 
 /**
@@ -138,7 +149,9 @@ function checkFinal(
     events.reduce((top, { stamp }) => (orderOf(stamp, top) > 0 ? stamp : top), NEVER);
   const acknowledged = writes.filter(isStamped).filter(({ outcome }) => outcome === 'acknowledged');
   const highest = highestOf(quorumWrites(writes));
-  const spoken = highestOf(lasting ? [...acknowledged, ...reads] : reads.filter(({ quorum }) => quorum));
+  // The stamp of an absent key may be the floor of one replica.
+  const seen = reads.filter(({ content }) => content.kind !== 'absent');
+  const spoken = highestOf(lasting ? [...acknowledged, ...seen] : seen.filter(({ quorum }) => quorum));
   const there = `@${stampText(final.stamp)} is there`;
   if (orderOf(final.stamp, highest) < 0) {
     broken.add(`the acknowledged write @${stampText(highest)} is lost, ${there}`, key);
@@ -146,6 +159,9 @@ function checkFinal(
     broken.add(`the version @${stampText(spoken)}, acknowledged at one or read, is lost, ${there}`, key);
   }
   if (orderOf(final.stamp, highest) <= 0) return;
+  // Purged: the floor stands for the newest acknowledged write, a deletion, or for nothing at all.
+  const newest = quorumWrites(writes).find(({ stamp }) => orderOf(stamp, highest) === 0);
+  if (final.value === undefined && newest?.value === undefined) return;
   const possible = writes.some(
     (write) =>
       write.value === final.value &&

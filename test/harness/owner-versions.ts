@@ -7,6 +7,7 @@ import type { SimWorld } from './sim-world.js';
 /** What one owner of a key holds. The bytes are read from its log when asked for: ask before anything else runs. */
 export interface HeldVersion {
   readonly node: string;
+  /** Of the version; of a purged or never written key the floor. */
   readonly stamp: SeenStamp;
   readonly durable: boolean;
   /** The value as text; undefined for a tombstone, and for a key that it never had. */
@@ -29,7 +30,8 @@ export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): Own
     if (owner === undefined || store === undefined || !world.isRunning(owner.name)) return 'down';
     const { name } = owner;
     if (!store.lookup(hash, bytes, view, 0, bytes.length)) {
-      return { node: name, stamp: { counter: 0, node: 0 }, durable: true, text: () => undefined };
+      const { counter, node } = store.found;
+      return { node: name, stamp: { counter, node }, durable: true, text: () => undefined };
     }
     const { counter, node, durable, kind, bytes: held, valueStart, valueLength } = store.found;
     const text = (): string | undefined =>

@@ -1,8 +1,6 @@
-import { keyHash } from '@memdb/protocol';
 import test from 'ava';
-import { RecordKind } from '../../src/model/record.js';
-import type { Store } from '../../src/storage/store.js';
 import { LEVEL } from '../harness/bare-client.js';
+import { equalTables, repaired, smuggle } from '../harness/sim-audit.js';
 import { SimCluster } from '../harness/sim-cluster.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
@@ -16,44 +14,6 @@ function running(seed: number, nodes = 3): { cluster: SimCluster; world: SimWorl
   cluster.start();
   cluster.awaitReady();
   return { cluster, world, session: new SimSession(cluster) };
-}
-
-function storeOf(cluster: SimCluster, name: string): Store {
-  const { store } = cluster.node(name);
-  if (store === undefined) throw new Error(`${name} has no store`);
-  return store;
-}
-
-/** Puts a version into one replica behind the back of every log: as if another node had coordinated it. */
-function smuggle(cluster: SimCluster, name: string, key: string, value: string | undefined, counter: number): void {
-  const store = storeOf(cluster, name);
-  const bytes = Buffer.from(key + (value ?? ''));
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const length = Buffer.byteLength(key);
-  const hash = keyHash(bytes, view, 0, length, store.placement.hashSeed);
-  const kind = value === undefined ? RecordKind.tombstone : RecordKind.value;
-  store.append(kind, counter, 99, hash, bytes, 0, length, bytes, length, bytes.length - length, 0);
-  store.commit();
-}
-
-/** Whether all nodes hold the same versions, by their tables. */
-function equalTables(cluster: SimCluster): boolean {
-  const partitions = storeOf(cluster, 'n1').placement.partitions;
-  for (let partition = 0; partition < partitions; partition++) {
-    const tables = cluster.names.map((name) => {
-      const { audit } = storeOf(cluster, name);
-      return audit.tableOf(partition, audit.floorOf(partition)).join();
-    });
-    if (new Set(tables).size !== 1) return false;
-  }
-  return true;
-}
-
-function repaired(cluster: SimCluster): number {
-  return cluster.names.reduce(
-    (sum, name) => sum + (cluster.ports(name).telemetry.metric('audit_repaired_total') ?? 0),
-    0,
-  );
 }
 
 test('versions that only one replica holds, and no log knows of, reach all replicas', (t) => {

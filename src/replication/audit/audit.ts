@@ -1,6 +1,7 @@
 import type { WireTopology } from '@memdb/protocol';
 import { Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../../membership/peer-link.js';
+import type { LamportClock } from '../../model/lamport-clock.js';
 import { AUDIT_TICK_MS } from '../../model/limits.js';
 import type { Telemetry } from '../../ports/telemetry.js';
 import type { Timer, Timers } from '../../ports/timers.js';
@@ -9,21 +10,29 @@ import type { Store } from '../../storage/store.js';
 import type { ReplicaSets } from '../../topology/replica-sets.js';
 import { auditCounters } from './audit-counters.js';
 import { PeerAudit } from './peer-audit.js';
+import { Purger } from './purger.js';
+
+const MS_PER_SECOND = 1000;
 
 export interface AuditOptions {
   readonly self: number;
   readonly topology: WireTopology;
   readonly sets: ReplicaSets;
   readonly store: Store;
+  readonly lamport: LamportClock;
   readonly turn: Turn;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
 }
 
-/** Compares what this node holds with the other owners of its partitions, for as long as an epoch lasts. */
+/**
+ * Compares what this node holds with the other owners of its partitions, for as long as an epoch lasts, and purges on
+ * what it found.
+ */
 export class Audit {
   /** By member number. */
   readonly peers: (PeerAudit | undefined)[] = [];
+  readonly purger: Purger;
   readonly #options: AuditOptions;
   #timer: Timer | undefined;
 
@@ -31,21 +40,40 @@ export class Audit {
     this.#options = options;
     const { self, topology, sets, store, turn, telemetry } = options;
     const counters = auditCounters(telemetry);
-    const owners = Array.from({ length: topology.partitions }, (_, partition) => [...sets.preference(partition)]);
+    const others = new Map<number, number[]>();
+    for (let partition = 0; partition < topology.partitions; partition++) {
+      const owners = [...sets.preference(partition)];
+      if (owners.includes(self)) {
+        others.set(
+          partition,
+          owners.filter((owner) => owner !== self),
+        );
+      }
+    }
+    this.purger = new Purger({ ...options, counters, others, peers: this.peers });
     for (const { number } of topology.nodes) {
       if (number === self) continue;
-      const shared = [...owners.keys()].filter(
-        (partition) => owners[partition].includes(self) && owners[partition].includes(number),
-      );
       this.peers[number] = new PeerAudit({
         store,
         counters,
-        shared,
+        shared: [...others].flatMap(([partition, members]) => (members.includes(number) ? [partition] : [])),
         partitions: topology.partitions,
-        onEqual: () => {},
+        onEqual: (partition) => this.purger.onEqual(partition),
         wake: () => turn.wake(),
       });
+      telemetry.gauge(
+        'purge_blocked_partitions',
+        'Partitions that cannot be purged for want of a comparison with this member.',
+        () => this.purger.blockedBy(number),
+        { member: number },
+      );
     }
+    telemetry.gauge('purge_oldest_seconds', 'How long the partition that waits longest has not been purged.', () => {
+      return this.purger.oldestMs(turn.nowMs) / MS_PER_SECOND;
+    });
+    telemetry.gauge('audit_differing_partitions', 'Partitions that differ from a peer and are being looked into.', () =>
+      this.peers.reduce((sum, peer) => sum + (peer?.differing ?? 0), 0),
+    );
     this.#tick();
   }
 
@@ -70,6 +98,7 @@ export class Audit {
   readonly #tick = (): void => {
     const { timers, turn } = this.#options;
     for (const peer of this.peers) peer?.tick(turn.nowMs);
+    this.purger.tick(turn.nowMs, turn.wallMs);
     this.#timer = timers.start(AUDIT_TICK_MS, this.#tick);
   };
 }

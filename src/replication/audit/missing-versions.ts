@@ -1,11 +1,10 @@
 import { type AuditVersion, compareStamps } from '@memdb/protocol';
-import { RecordKind } from '../../model/record.js';
-import { type Floor, isPurgedBy } from '../../storage/floors.js';
+import type { Floor } from '../../storage/floors.js';
 
 /**
  * Which of a peer's versions in a bucket this replica lacks: those that are newer than what it holds, or of keys that it
  * does not hold. Keys are named by their hash here; where two share one, on either side, each version is judged alone.
- * What this replica purged is not lacking.
+ * What lies at or below the floor of this replica is not lacking: it was purged here, or is older than all that was.
  */
 export function missingVersions(
   own: readonly AuditVersion[],
@@ -18,7 +17,7 @@ export function missingVersions(
   for (const [hash, versions] of theirsByHash) {
     const held = ownByHash.get(hash) ?? [];
     for (const version of versions) {
-      if (version.kind === RecordKind.tombstone && held.length === 0 && purged(floor, version)) continue;
+      if (held.length === 0 && compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0) continue;
       if (held.some((other) => compare(other, version) === 0)) continue;
       const oneKey = held.length <= 1 && versions.length === 1;
       if (oneKey && held.some((other) => compare(other, version) > 0)) continue;
@@ -26,10 +25,6 @@ export function missingVersions(
     }
   }
   return missing;
-}
-
-function purged(floor: Floor, { kind, counter, node }: AuditVersion): boolean {
-  return isPurgedBy(floor, kind, counter, node, undefined);
 }
 
 function compare(a: AuditVersion, b: AuditVersion): number {

@@ -89,6 +89,11 @@ export class PeerAudit {
     return this.#focuses.size;
   }
 
+  /** Whether the peer is connected and knows how to compare. */
+  get canCompare(): boolean {
+    return this.#link !== undefined;
+  }
+
   open(link: PeerLink): void {
     this.close();
     const { state } = link;
