@@ -136,6 +136,14 @@ export class PeerStream {
     this.#runLastLsns.push(lsn);
   }
 
+  /**
+   * A record that this node had coordinated, and lost in a crash, came back from a peer and stands at the end of the log:
+   * it is read from there, since the others may miss it too.
+   */
+  onReturned(): void {
+    if (this.#state.kind === 'live') this.#fallBehind();
+  }
+
   /** End of turn: sends what may be sent now. */
   flush(): void {
     switch (this.#state.kind) {

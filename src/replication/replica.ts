@@ -31,6 +31,8 @@ export class Replica {
   readonly #replies: Replies;
   readonly #held: HeldReplies;
   readonly #hashSeed: number;
+  /** A version with a stamp of `node` was stored for somebody else. */
+  onStored: (node: number) => void = () => {};
 
   constructor(store: Store, replies: Replies, held: HeldReplies, hashSeed: number) {
     this.#hashSeed = hashSeed;
@@ -141,6 +143,7 @@ export class Replica {
     const room = store.room(size, RecordKind.tombstone);
     if (room !== 'ok') return false;
     store.append(kind, counter, node, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength, expiresAtMs);
+    this.onStored(node);
     return true;
   }
 }

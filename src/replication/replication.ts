@@ -80,7 +80,13 @@ export class Replication {
     });
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
     this.forwarder = new Forwarder(options);
-    this.audit = new Audit({ ...options, sets: this.sets });
+    const onReturned = (): void => {
+      for (const stream of this.streams) stream?.onReturned();
+    };
+    this.audit = new Audit({ ...options, sets: this.sets, onReturned });
+    options.replica.onStored = (node) => {
+      if (node === self) onReturned();
+    };
     this.scanPages = new ScanPages(store.scanWindow, timers, options.turn);
     this.scans = new ScanCoordinator({ ...options, sets: this.sets, hashSeed: this.hashSeed, pages: this.scanPages });
     this.#sweep();

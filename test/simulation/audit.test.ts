@@ -83,3 +83,19 @@ test('a cluster at rest agrees in one short message a cycle and peer', (t) => {
   t.is(differing(), differingBefore);
   t.is(repaired(cluster), 0);
 });
+
+test('a version of its own that a node lost comes back to it, and goes on to the others by its stream', (t) => {
+  const { cluster, session, world } = running(5);
+  session.set('n3', 'before', 'x');
+  world.run(world.nowMs + 3000);
+  // n3 had sent it to n1 and crashed before its own sync: only n1 holds it. n1 and n2 cannot compare.
+  world.cut('n1', 'n2');
+  const counter = (cluster.node('n3').lamport?.current ?? 0) + 1;
+  smuggle(cluster, 'n1', 'mine', 'x', counter, cluster.node('n3').number);
+  const at = (name: string): boolean => session.get(name, 'mine', LEVEL.one).value === 'x';
+  t.true(world.runUntil(() => repaired(cluster) > 0, world.nowMs + REPAIRED_WITHIN_MS));
+  world.run(world.nowMs + 100);
+  t.true(at('n3'));
+  t.true(at('n2'), 'sooner than any comparison could find it');
+  t.is(repaired(cluster), 1);
+});

@@ -23,6 +23,8 @@ export interface AuditOptions {
   readonly turn: Turn;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
+  /** Versions that this node had coordinated, and lost in a crash, came back. */
+  readonly onReturned: () => void;
 }
 
 /**
@@ -59,7 +61,11 @@ export class Audit {
         shared: [...others].flatMap(([partition, members]) => (members.includes(number) ? [partition] : [])),
         partitions: topology.partitions,
         onEqual: (partition) => this.purger.onEqual(partition),
-        wake: () => turn.wake(),
+        self,
+        onFetched: (returned) => {
+          if (returned) options.onReturned();
+          turn.wake();
+        },
       });
       telemetry.gauge(
         'purge_blocked_partitions',

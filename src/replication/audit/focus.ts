@@ -13,6 +13,8 @@ export class Focus {
   buckets: number[] = [];
   /** Versions still to be fetched. */
   missing: AuditVersion[] = [];
+  /** Among the versions asked for are this node's own. */
+  returning = false;
   /** Something came in this round. */
   fetched = false;
   looks = 0;

@@ -47,8 +47,9 @@ export interface PeerAuditOptions {
   readonly partitions: number;
   /** Partitions were found equal, and there is evidence of it. */
   readonly onEqual: (partition: number) => void;
-  /** Something was appended: the turn must end. */
-  readonly wake: () => void;
+  /** Versions were appended; `returned` when some are this node's own, lost in a crash. */
+  readonly onFetched: (returned: boolean) => void;
+  readonly self: number;
 }
 
 /** Roots that were asked for. */
@@ -231,6 +232,7 @@ export class PeerAudit {
 
   #fetch(link: PeerLink, focus: Focus, nowMs: number): void {
     const wanted: AuditVersion[] = focus.missing.splice(0, AUDIT_FETCH_MAX);
+    focus.returning = wanted.some(({ node }) => node === this.#options.self);
     if (wanted.length === 0) {
       this.#askList(link, focus, nowMs);
       return;
@@ -254,7 +256,7 @@ export class PeerAudit {
     const stored = ingest(store, bytes, view, body, end);
     counters.repaired.value += store.lastLsn - before;
     focus.fetched ||= store.lastLsn !== before;
-    this.#options.wake();
+    if (store.lastLsn !== before) this.#options.onFetched(focus.returning);
     if (stored) this.#fetch(link, focus, nowMs);
     else this.#focuses.delete(focus.partition);
   }
