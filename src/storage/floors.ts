@@ -54,22 +54,12 @@ export class Floors {
   }
 }
 
-/** Whether a floor lets go of a version; `expiresAtMs` is 0 where it never expires. */
-export function isPurgedBy(floor: Floor, kind: number, counter: number, node: number, expiresAtMs: number): boolean {
-  if (compareStamps(counter, node, floor.counter, floor.node) > 0) return false;
-  return kind === RecordKind.tombstone || (expiresAtMs !== 0 && expiresAtMs <= floor.cutoffMs);
-}
-
-/** The same for the record at `view[offset]`. */
+/** Whether a floor lets go of the version at `view[offset]`: a tombstone, or a value whose deadline has passed. */
 export function isRecordPurgedBy(floor: Floor, view: DataView, offset: number): boolean {
-  const kind = kindOf(recordKindLength(view, offset));
-  return isPurgedBy(
-    floor,
-    kind,
-    recordCounter(view, offset),
-    recordNode(view, offset),
-    recordExpiresAtMs(view, offset),
-  );
+  if (compareStamps(recordCounter(view, offset), recordNode(view, offset), floor.counter, floor.node) > 0) return false;
+  if (kindOf(recordKindLength(view, offset)) === RecordKind.tombstone) return true;
+  const expiresAtMs = recordExpiresAtMs(view, offset);
+  return expiresAtMs !== 0 && expiresAtMs <= floor.cutoffMs;
 }
 
 /** Name of the meta record that holds a partition's floor. */
