@@ -21,10 +21,12 @@ import { HeldReplies } from './replication/held-replies.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
 import { Replies, type ReplyError } from './replication/replies.js';
+import { BackupRequests } from './server/backup-requests.js';
 import { ClientRequests } from './server/client-requests.js';
 import { Lookahead } from './server/lookahead.js';
 import { PeerRequests } from './server/peer-requests.js';
 import { Server } from './server/server.js';
+import { SnapshotSessions } from './storage/snapshot-sessions.js';
 import { Store } from './storage/store.js';
 import { Founding } from './topology/founding.js';
 import { type Identity, takeIdentity } from './topology/identity.js';
@@ -80,6 +82,7 @@ export class Node {
   #replication: Replication | undefined;
   #replica: Replica | undefined;
   #topology: WireTopology | undefined;
+  #snapshots: SnapshotSessions | undefined;
   #number = 0;
   #address: Address;
   #drainTimer: Timer | undefined;
@@ -213,6 +216,7 @@ export class Node {
     this.#replication?.saveCursors();
     this.#endOfTurn();
     this.#replication?.stop();
+    this.#snapshots?.stop();
     this.#founding?.stop();
     this.#membership?.stop();
     this.#server?.stop();
@@ -269,8 +273,9 @@ export class Node {
   }
 
   #listen(done: (error?: Error) => void): void {
-    const { transport, timers, telemetry } = this.#options;
+    const { transport, timers, telemetry, random } = this.#options;
     const { store, lamport, replies, held } = this.#rooms();
+    this.#snapshots = new SnapshotSessions(store, timers, random.uint32());
     const clientRequests = new ClientRequests({
       replies,
       lamport,
@@ -281,6 +286,7 @@ export class Node {
       limits: () => this.#config.limits,
       closing: () => (this.#phase === 'running' ? undefined : SHUTTING_DOWN),
       status: () => this.status(),
+      backups: new BackupRequests(this.#snapshots, replies, this.uuid),
     });
     const listenOn = this.#config.node.listen;
     this.#server = new Server({

@@ -12,6 +12,9 @@ export const Opcode = {
   getMany: 0x15,
   setMany: 0x16,
   scan: 0x17,
+  backupOpen: 0x18,
+  backupRead: 0x19,
+  backupClose: 0x1a,
 
   heartbeat: 0x20,
   streamOpen: 0x21,
@@ -69,9 +72,11 @@ export const Feature = {
   ttl: 4,
   /** auditRoots, auditTable, auditList and auditFetch. */
   audit: 8,
+  /** backupOpen, backupRead and backupClose. */
+  backup: 16,
 } as const;
 /** All bits this version knows. */
-export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.ttl | Feature.audit;
+export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.ttl | Feature.audit | Feature.backup;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

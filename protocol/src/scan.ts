@@ -1,7 +1,5 @@
 import { BodyReader } from './body-reader.js';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
 import { KEY_BYTES_HARD_MAX, PARTITIONS_MAX } from './limits.js';
-import { Opcode } from './opcodes.js';
 import type { OutgoingBuffer } from './outgoing-buffer.js';
 import { type WireStamp, writeStamp } from './stamp.js';
 
@@ -63,36 +61,17 @@ export function scanPosition(hash: number): number {
   return Math.imul(hash, SCAN_MIX) >>> 0;
 }
 
-/** Writes a scan request. With `Flag.forwarded`, from a node: the page of that replica alone. */
-export function writeScanRequest(
-  out: OutgoingBuffer,
-  flags: number,
-  correlation: number,
-  deadlineMs: number,
-  counter: number,
-  epoch: number,
-  place: ScanPlace,
-  prefix: Uint8Array,
-): void {
-  const bodyBytes = scanRequestBytes(place, prefix);
-  const at = out.reserve(FRAME_HEADER_BYTES + bodyBytes);
-  writeFrameHeader(out.view, at, bodyBytes, Opcode.scan, flags, correlation, deadlineMs, counter, epoch);
-  fillScanRequest(out, at + FRAME_HEADER_BYTES, place, prefix);
-}
-
-export function scanRequestBytes(place: ScanPlace, prefix: Uint8Array): number {
-  return REQUEST_FIXED_BYTES + prefix.length + place.after.length;
-}
-
-/** Writes the body of a scan request at `at`, where `scanRequestBytes` are reserved. */
-export function fillScanRequest(out: OutgoingBuffer, at: number, place: ScanPlace, prefix: Uint8Array): void {
-  const { bytes, view } = out;
-  view.setUint32(at, place.partition, true);
-  view.setUint32(at + 4, place.position, true);
-  view.setUint16(at + 8, prefix.length, true);
-  view.setUint16(at + 10, place.after.length, true);
-  bytes.set(prefix, at + REQUEST_FIXED_BYTES);
-  bytes.set(place.after, at + REQUEST_FIXED_BYTES + prefix.length);
+/** The body of a scan request. With `Flag.forwarded`, from a node, it asks for the page of that replica alone. */
+export function encodeScanRequest(place: ScanPlace, prefix: Uint8Array): Uint8Array {
+  const body = new Uint8Array(REQUEST_FIXED_BYTES + prefix.length + place.after.length);
+  const view = new DataView(body.buffer);
+  view.setUint32(0, place.partition, true);
+  view.setUint32(4, place.position, true);
+  view.setUint16(8, prefix.length, true);
+  view.setUint16(10, place.after.length, true);
+  body.set(prefix, REQUEST_FIXED_BYTES);
+  body.set(place.after, REQUEST_FIXED_BYTES + prefix.length);
+  return body;
 }
 
 /** Reads the body of a scan request. Throws ProtocolError. */

@@ -108,3 +108,8 @@ export const PURGE_INTERVAL_MS = 2000;
 
 /** Expired values stay this long: clocks of coordinators may differ, and one that is behind still shows them. */
 export const EXPIRED_PURGE_AFTER_MS = 60_000;
+/** Backups that a node serves at once. Each keeps the segments of its snapshot from being compacted. */
+export const SNAPSHOTS_MAX = 2;
+
+/** A backup that asks for nothing for this long has gone away: what it kept is let go. */
+export const SNAPSHOT_IDLE_MS = 30_000;

@@ -3,16 +3,15 @@ import {
   decodeReplicaPage,
   decodeScanRequest,
   encodeScanReply,
+  encodeScanRequest,
   Flag,
   FRAME_HEADER_BYTES,
-  fillScanRequest,
   frameCorrelation,
   frameFlags,
   Opcode,
   OutgoingBuffer,
   type ReplicaPage,
   type ScanPlace,
-  scanRequestBytes,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import { READ_HEDGE_MS, SCAN_PAGE_BYTES, SCAN_PARTITIONS_MAX, SCANS_MAX } from '../model/limits.js';
@@ -196,9 +195,9 @@ export class ScanCoordinator {
     if (link?.isUp !== true || !reachable(member)) return;
     scan.asked.add(member);
     const remainingMs = Math.max(1, Math.ceil(scan.deadlineMs - turn.nowMs));
-    const bodyBytes = scanRequestBytes(scan.place, scan.prefix);
-    const at = link.begin(Opcode.scan, Flag.forwarded, scan.question, remainingMs, bodyBytes);
-    fillScanRequest(link.out, at, scan.place, scan.prefix);
+    const body = encodeScanRequest(scan.place, scan.prefix);
+    const at = link.begin(Opcode.scan, Flag.forwarded, scan.question, remainingMs, body.length);
+    link.out.bytes.set(body, at);
   }
 
   #askSelf(scan: Scan): void {

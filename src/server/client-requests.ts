@@ -26,7 +26,25 @@ import type { Turn } from '../ports/turn.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
 import { neededOwners } from '../replication/write-coordinator.js';
+import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
+import {
+  BAD_CONSISTENCY,
+  badTtl,
+  batchTooLarge,
+  CLOCK_AHEAD,
+  frameTooLarge,
+  KEY_EMPTY,
+  keyTooLarge,
+  NO_OPTIONS,
+  NO_SERIAL,
+  NOT_FOUNDED,
+  NOT_REPLICA,
+  PEERS_ONLY,
+  tooManyInFlight,
+  unknownOpcode,
+  valueTooLarge,
+} from './request-errors.js';
 
 export interface RequestLimits {
   readonly keyBytesMax: number;
@@ -47,6 +65,7 @@ export interface ClientRequestsOptions {
   /** Why nothing is accepted any more; undefined while the node serves. */
   readonly closing: () => ReplyError | undefined;
   readonly status: () => object;
+  readonly backups: BackupRequests;
 }
 
 /** Fixed bytes before the key: consistency, options, key length. */
@@ -141,6 +160,11 @@ export class ClientRequests {
         return;
       case Opcode.scan:
         this.#scan(target, correlation, frameDeadlineMs(view, start), bytes, view, body, end);
+        return;
+      case Opcode.backupOpen:
+      case Opcode.backupRead:
+      case Opcode.backupClose:
+        this.#options.backups.onRequest(target, opcode, correlation, bytes, view, body, end);
         return;
       case Opcode.ping:
         this.#options.replies.body(target, opcode, 0, correlation, bytes.subarray(body, end));
@@ -357,49 +381,4 @@ function ttlAt(view: DataView, at: number, end: number): number {
 
 function isSoundTtl(ttlMs: number): boolean {
   return ttlMs >= 1 && ttlMs <= TTL_MS_MAX;
-}
-
-function badTtl(ttlMs: number): ReplyError {
-  return refusal('bad-request', `ttlMs is ${ttlMs}; it must be from 1 to ${TTL_MS_MAX} milliseconds (10 years)`);
-}
-
-function refusal(code: ReplyError['code'], message: string): ReplyError {
-  return { code, outcome: 'not-applied', message };
-}
-
-const KEY_EMPTY: ReplyError = refusal('key-empty', 'a key has at least 1 byte');
-const NOT_FOUNDED: ReplyError = refusal(
-  'not-founded',
-  'the cluster is not formed yet: the founders (cluster.founders, the first entries of cluster.seeds) must all be running',
-);
-const NOT_REPLICA: ReplyError = refusal('not-replica', 'this node holds no replica of the key; refresh the topology');
-const NO_SERIAL: ReplyError = refusal('not-supported', 'consistency "serial" is not supported by this version');
-const NO_OPTIONS: ReplyError = refusal('not-supported', 'the request has options that this version does not know');
-const BAD_CONSISTENCY: ReplyError = refusal('bad-request', 'consistency must be one, quorum or all');
-const CLOCK_AHEAD: ReplyError = refusal(
-  'clock-ahead',
-  'the session token is more than 2^32 ahead of this node; it was made by another cluster, or is damaged',
-);
-
-const PEERS_ONLY: ReplyError = refusal('not-permitted', 'only a node may ask this; it needs a key of role "node"');
-
-function unknownOpcode(opcode: number): ReplyError {
-  const name = `0x${opcode.toString(16)}`;
-  return refusal('bad-request', `this node does not know operation ${name}; it may be older than the client`);
-}
-function keyTooLarge(bytes: number, limits: RequestLimits): ReplyError {
-  return refusal('key-too-large', `the key has ${bytes} bytes and the limit is ${limits.keyBytesMax} (limits.max_key)`);
-}
-function valueTooLarge(bytes: number, limits: RequestLimits): ReplyError {
-  const limit = limits.valueBytesMax;
-  return refusal('value-too-large', `the value has ${bytes} bytes and the limit is ${limit} (limits.max_value)`);
-}
-function tooManyInFlight(limit: number): ReplyError {
-  return refusal('overloaded', `more than ${limit} requests of this connection are unanswered (limits.max_inflight)`);
-}
-function frameTooLarge(bytes: number): ReplyError {
-  return refusal('frame-too-large', `the request has ${bytes} bytes, more than this node reads at once; split it`);
-}
-function batchTooLarge(count: number): ReplyError {
-  return refusal('batch-too-large', `the batch has ${count} items and the limit is ${BATCH_ITEMS_MAX}; split it`);
 }

@@ -169,7 +169,7 @@ export class ActiveLog {
 
   /** Whether nobody writes this segment or reads it by its place any more: it can be copied and left behind. */
   isAtRest(segment: Segment, readLsn: number): boolean {
-    if (segment === this.active || segment.leaving || segment.lastLsn >= readLsn) return false;
+    if (segment === this.active || segment.leaving || segment.pins > 0 || segment.lastLsn >= readLsn) return false;
     return this.#files === undefined || (segment.file === undefined && segment.durableOffset === segment.tail);
   }
 

@@ -77,6 +77,11 @@ export function readSegmentHeader(view: DataView): SegmentHeader | 'unused' | 'd
   };
 }
 
+/** Bytes of the file, as the header in the first 64 bytes says. */
+export function segmentCapacity(view: DataView): number {
+  return view.getUint32(32, true);
+}
+
 const ID_DIGITS = 16;
 const SEGMENT_FILE = /^[0-9a-f]{16}\.seg$/;
 

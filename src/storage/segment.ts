@@ -24,6 +24,8 @@ export class Segment {
   closingHeaderAt = 0;
   /** No more appends: the next segment is in use. */
   sealed = false;
+  /** Snapshots that read it: while there are any, its memory and its file stay. */
+  pins = 0;
   /** Record bytes that the index points to. */
   liveBytes = 0;
   headerBytes = 0;

@@ -17,6 +17,7 @@ import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
 import { FoundRecord } from './found-record.js';
 import { LogCursor } from './log-cursor.js';
+import { type LogSnapshot, takeSnapshot } from './log-snapshot.js';
 import { makeLogFiles } from './make-log-files.js';
 import { openLog } from './open-log.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
@@ -340,6 +341,11 @@ export class Store {
   /** Walks the records with an LSN above `afterLsn`. */
   logCursor(afterLsn: number): LogCursor {
     return new LogCursor(this.#catalog.segments, afterLsn);
+  }
+
+  /** The log as far as it is durable now; undefined for the moment (see `takeSnapshot`). */
+  snapshot(): LogSnapshot | undefined {
+    return takeSnapshot(this.#catalog.segments, this.#log.active, this.#files !== undefined);
   }
 
   stats(): StoreStats {

@@ -16,6 +16,7 @@ import {
   decodeAuditTable,
   decodeAuditTableRequest,
   decodeBatchReply,
+  decodeChunkRequest,
   decodeErrorBody,
   decodeGetManyRequest,
   decodeQuorumGetReply,
@@ -23,6 +24,7 @@ import {
   decodeScanReply,
   decodeScanRequest,
   decodeSetManyRequest,
+  decodeSnapshot,
   decodeTopology,
   ErrorCode,
   type ErrorCodeName,
@@ -33,8 +35,11 @@ import {
   encodeAuditRoots,
   encodeAuditTable,
   encodeAuditTableRequest,
+  encodeChunkRequest,
   encodeReplicaPage,
   encodeScanReply,
+  encodeScanRequest,
+  encodeSnapshot,
   encodeTopology,
   errorDefaults,
   Feature,
@@ -63,6 +68,7 @@ import {
   STREAM_RUN_HEADER_BYTES,
   setRequestTtlMs,
   setRequestValueStart,
+  type WireSnapshot,
   type WireTopology,
   writeBatchReply,
   writeCounter,
@@ -71,7 +77,6 @@ import {
   writeGetManyRequest,
   writeKeyRequest,
   writeQuorumGetReply,
-  writeScanRequest,
   writeSetManyRequest,
   writeSetRequest,
   writeStamp,
@@ -139,6 +144,14 @@ function framed(opcode: number, flags: number, body: Uint8Array): Uint8Array {
   return written((out) => writeFrame(out, opcode, flags, 5, 0, 90, 3, body));
 }
 
+const snapshot: WireSnapshot = {
+  session: 7,
+  node: 'a1000000-0000-4000-8000-000000000001',
+  lastLsn: 2 ** 32 + 70,
+  segments: [{ id: 3, generation: 3, firstLsn: 41, bytes: 4096, capacity: 131_072 }],
+};
+const chunk = { session: 7, id: 3, generation: 3, offset: 0, length: 4096 };
+
 /** What writes each example that is one frame, or for the topology one body. */
 const writers: Readonly<Record<string, () => Uint8Array>> = {
   ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
@@ -195,7 +208,8 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     ),
   scan: () => {
     const place = { partition: 1, position: 2 ** 31 + 5, after: text('b') };
-    return written((out) => writeScanRequest(out, 0, 12, 1500, 22, 3, place, text('a')));
+    const body = encodeScanRequest(place, text('a'));
+    return written((out) => writeFrame(out, Opcode.scan, 0, 12, 1500, 22, 3, body));
   },
   'scan-reply': () => {
     const keys = written((out) => {
@@ -214,6 +228,8 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     const body = encodeReplicaPage(ScanReach.position, 2 ** 31 + 9, 2, entries);
     return written((out) => writeFrame(out, Opcode.scan, Flag.reply, 12, 0, 24, 3, body));
   },
+  snapshot: () => encodeSnapshot(snapshot),
+  'backup-read': () => encodeChunkRequest(chunk),
   topology: () => encodeTopology(topology),
   'stream-run': () => {
     const body = new Uint8Array(STREAM_RUN_HEADER_BYTES + 4);
@@ -347,6 +363,24 @@ test('the code reads the scan frames of PROTOCOL.md', (t) => {
 });
 
 type Decoder<Result> = (bytes: Uint8Array, view: DataView, start: number, end: number) => Result;
+
+test('the code reads the backup messages of PROTOCOL.md', (t) => {
+  const body = <Result>(name: string, decode: Decoder<Result>): Result => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start, end);
+  };
+  t.deepEqual(body('snapshot', decodeSnapshot), snapshot);
+  t.deepEqual(body('backup-read', decodeChunkRequest), chunk);
+  for (const [name, decode] of [
+    ['snapshot', decodeSnapshot],
+    ['backup-read', decodeChunkRequest],
+  ] as const) {
+    const whole = example(name);
+    for (let end = 0; end < whole.length; end++) {
+      t.throws(() => decode(whole, viewOf(whole), 0, end), { name: 'ProtocolError' }, `${name} cut at ${end}`);
+    }
+  }
+});
 
 test('the code reads the stream frames of PROTOCOL.md', (t) => {
   const run = viewOf(example('stream-run'));

@@ -8,17 +8,21 @@ import { abortedBeforeError, closedError, connectFailedError } from './core/fail
 import { KeyScan } from './core/key-scan.js';
 import { KeyScratch } from './core/key-scratch.js';
 import type { Link, LinkContext } from './core/link.js';
+import { NodeSnapshot } from './core/node-snapshot.js';
 import { Form, type Operation } from './core/operation.js';
 import type { ClientPorts, Timer } from './core/ports.js';
 import type { QuorumGetResult } from './core/quorum-result.js';
 import { Session } from './core/session.js';
 import { checkTimeoutMs, checkTtlMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
-import { createStatistics, type Statistics } from './core/statistics.js';
+import { type SpecialRequest, scanRequest } from './core/special-request.js';
+import { type ClientStatistics, createStatistics, type Statistics } from './core/statistics.js';
 import { readText } from './core/text.js';
+import type { TopologyDescription } from './core/topology.js';
 import type {
   ConnectOptions,
   Key,
   KeysOptions,
+  OperationOptions,
   QuorumGetOptions,
   ReadOptions,
   SetOptions,
@@ -26,16 +30,6 @@ import type {
   Value,
   WriteOptions,
 } from './options.js';
-
-/** `db.stats`: the counts, and how things stand now. */
-export interface ClientStatistics extends Readonly<Statistics> {
-  /** Operations that were called and have not ended. */
-  readonly inProgress: number;
-  /** Of those: waiting in the client for a connection, or for room on one. */
-  readonly queued: number;
-  /** Connections that take requests. */
-  readonly connections: number;
-}
 
 export interface CreateClientOptions extends ConnectOptions {
   readonly ports: ClientPorts;
@@ -208,13 +202,9 @@ export class Client {
   }
 
   /**
-   * The keys that begin with `prefix`, as text, in no order a caller could use. A key that is there from the beginning
-   * to the end of the scan comes at least once; one that is written or deleted meanwhile may come or not. Keys that are
-   * not UTF-8 come with U+FFFD in them: use `keysBytes` for those. `timeoutMs` is for each request, one for about 32 KiB
-   * of keys; `signal` ends the whole scan with the error `aborted`.
-   *
-   * The scan reads on only as the loop does, and a loop that is left early leaves nothing behind. After an error
-   * `next()` may be called again: it goes on where the scan stood, at another node if need be.
+   * The keys that begin with `prefix`, in no particular order. A key that is there throughout comes at least once; one
+   * that is written or deleted meanwhile may come or not. Keys that are not UTF-8 come with U+FFFD in them: use
+   * `keysBytes`. `timeoutMs` is for each request, one for about 32 KiB of keys; `signal` ends the scan with `aborted`.
    *
    * @example for await (const key of db.keys({ prefix: 'user:' })) console.log(key);
    */
@@ -225,6 +215,21 @@ export class Client {
   /** As `keys`, with bytes. */
   keysBytes(options?: KeysOptions): KeyScan<Uint8Array> {
     return this.#scan(options, (bytes) => bytes);
+  }
+
+  /**
+   * The log of one node as it is durable now, to be read piece by piece: what backups are made of. `node` is a number
+   * of `topology.nodes`. `timeoutMs` is for each request.
+   *
+   * @example const snapshot = await db.openSnapshot(1); … await snapshot.close();
+   */
+  openSnapshot(node: number, options?: OperationOptions): Promise<NodeSnapshot> {
+    return NodeSnapshot.open(node, (request) => this.#special(request, options));
+  }
+
+  /** Who owns what, as last learned; undefined before `ready()`. */
+  get topology(): TopologyDescription | undefined {
+    return this.#connections.topology;
   }
 
   /** Calls `listener` whenever it happens. Without a listener nothing happens, for `error` too. */
@@ -297,12 +302,16 @@ export class Client {
     return this.#launch(operation, opcode, form, key, value);
   }
 
+  async #special(request: SpecialRequest, options: OperationOptions | undefined): Promise<unknown> {
+    const operation = this.#prepare(options);
+    operation.special = request;
+    return this.#launch(operation, request.opcode, Form.special, '', '');
+  }
+
   #scan<Read>(options: KeysOptions | undefined, read: (bytes: Uint8Array) => Read): KeyScan<Read> {
     const prefix = prefixOf(options?.prefix ?? '');
     const ask = async (place: ScanPlace): Promise<ScanReply> => {
-      const operation = this.#prepare(options);
-      operation.scan = { place, prefix };
-      return this.#launch<ScanReply>(operation, Opcode.scan, Form.scan, '', '');
+      return (await this.#special(scanRequest(place, prefix), options)) as ScanReply;
     };
     return new KeyScan(ask, read);
   }

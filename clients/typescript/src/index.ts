@@ -1,9 +1,10 @@
 export { MemDbError, type Outcome } from '@memdb/protocol';
-export { Client, type ClientStatistics, type CreateClientOptions, createClient } from './client.js';
+export { Client, type CreateClientOptions, createClient } from './client.js';
 export { connect } from './connect.js';
 export type { ManyResult } from './core/batch.js';
 export type { ClientEvents, NodeEvent } from './core/connections.js';
 export type { KeyScan } from './core/key-scan.js';
+export type { NodeSnapshot, SnapshotSegment } from './core/node-snapshot.js';
 export type {
   Address,
   ClientPorts,
@@ -17,6 +18,7 @@ export type {
 } from './core/ports.js';
 export type { QuorumGetResult, ReplicaResponse, Stamp, Version } from './core/quorum-result.js';
 export type { Session } from './core/session.js';
+export type { ClientStatistics } from './core/statistics.js';
 export type { NodeDescription, TopologyDescription } from './core/topology.js';
 export type {
   ClientOptions,

@@ -49,6 +49,7 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
   readonly #heartbeat: Heartbeat;
   readonly #request: TopologyRequest;
   #nodes: Map<number, NodeEntry> = new Map();
+  #topology: TopologyDescription | undefined = undefined;
   /** Connections that no node of the topology owns: a seed that answered, before it is known who it is. */
   readonly #guests: Set<Link> = new Set();
   #opening: Opening = { kind: 'searching' };
@@ -75,6 +76,11 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
   start(): void {
     this.#seeds.start();
     this.#heartbeat.start();
+  }
+
+  /** As last learned; undefined until a node told it. */
+  get topology(): TopologyDescription | undefined {
+    return this.#topology;
   }
 
   /** Connections that take requests. */
@@ -180,7 +186,10 @@ export class Connections implements DialerEvents, SeedSearchEvents, LinkOwner {
     this.#seatGuests();
     for (const dialer of fresh) dialer.dial();
     for (const node of moved) for (const dialer of node.dialers) dialer.dial();
-    if (isNew) this.#events.emit('topology', describeTopology(topology));
+    if (isNew) {
+      this.#topology = describeTopology(topology);
+      this.#events.emit('topology', this.#topology);
+    }
     if (this.#opening.kind === 'searching') {
       const timer = this.#context.ports.timers.start(SETTLE_MS, () => this.#open());
       this.#opening = { kind: 'settling', timer };

@@ -1,7 +1,7 @@
 import { decodeErrorBody, Feature, Flag, FRAME_HEADER_BYTES, type MemDbError } from '@memdb/protocol';
-import type { Settings } from '../options.js';
 import { type Batch, BatchPart } from './batch.js';
 import { Batches } from './batches.js';
+import type { DispatcherContext } from './dispatcher-context.js';
 import {
   abortedError,
   gaveUpError,
@@ -18,26 +18,14 @@ import type { Link } from './link.js';
 import { Form, type Operation, State } from './operation.js';
 import { OperationList } from './operation-list.js';
 import { OperationPool } from './operation-pool.js';
-import type { ClientPorts } from './ports.js';
 import { readReply } from './reply-reader.js';
 import { retryDelayMs } from './retry-policy.js';
 import type { Routes } from './routes.js';
-import { routeScan } from './scan-request.js';
+import { routeSpecial } from './special-request.js';
 import type { Statistics } from './statistics.js';
 import { Turn } from './turn.js';
 import { Watch } from './watch.js';
 import { WriteOrder } from './write-order.js';
-
-export interface DispatcherContext {
-  readonly ports: ClientPorts;
-  readonly settings: Settings;
-  readonly scratch: KeyScratch;
-  readonly statistics: Statistics;
-  /** A node answered that the topology known here is not the newest. */
-  onStaleTopology(link: Link): void;
-  /** Why no node is connected, for the sentence of an error. */
-  unreachableReason(): string;
-}
 
 /**
  * Takes every operation from its call to its end: route, send or queue, retry where that is safe, give up at the
@@ -111,8 +99,8 @@ export class Dispatcher {
       this.#batches.scatter(operation, operation.part);
       return;
     }
-    if (operation.scan !== undefined) {
-      routeScan(this, operation, operation.scan);
+    if (operation.special !== undefined) {
+      routeSpecial(this, operation, operation.special);
       return;
     }
     const keyLength = this.#scratch.load(operation.key);
@@ -208,7 +196,9 @@ export class Dispatcher {
       else this.#refused(operation, link, refusal);
       return;
     }
-    const value = readReply(operation.form, bytes, view, frame, end, flags);
+    const { form, special } = operation;
+    const value =
+      special?.read(bytes, view, frame + FRAME_HEADER_BYTES, end) ?? readReply(form, bytes, view, frame, end, flags);
     const resolve = operation.resolve;
     if (operation.form < Form.topology) this.#statistics.succeeded++;
     this.retire(operation);

@@ -22,7 +22,6 @@ import {
   writeFrame,
   writeGetManyRequest,
   writeKeyRangeRequest,
-  writeScanRequest,
   writeSetManyRequest,
   writeSetRangeRequest,
 } from '@memdb/protocol';
@@ -35,7 +34,6 @@ import type { Operation } from './operation.js';
 import { OperationList } from './operation-list.js';
 import { ABANDONED_MAX, PendingReplies, Unmatched } from './pending-replies.js';
 import type { Address, ClientPorts, Connection, ConnectionHandler, Timer } from './ports.js';
-import type { ScanRequest } from './scan-request.js';
 import type { Session } from './session.js';
 
 /** A dial with its handshake may take this long. */
@@ -180,14 +178,13 @@ export class Link implements ConnectionHandler {
       case Opcode.setMany:
         this.#writeBatch(operation, operation.part as BatchPart, remainingMs);
         break;
-      case Opcode.scan: {
-        const { place, prefix } = operation.scan as ScanRequest;
-        writeScanRequest(out, 0, correlation, remainingMs, counter, epoch, place, prefix);
-        break;
-      }
       case Opcode.topology:
       case Opcode.ping:
-        writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch);
+      case Opcode.scan:
+      case Opcode.backupOpen:
+      case Opcode.backupRead:
+      case Opcode.backupClose:
+        writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special?.body);
         break;
       default:
         writeKeyRangeRequest(

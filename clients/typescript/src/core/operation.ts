@@ -3,7 +3,7 @@ import type { Key, Value } from '../options.js';
 import type { BatchPart } from './batch.js';
 import type { Link } from './link.js';
 import type { OperationList } from './operation-list.js';
-import type { ScanRequest } from './scan-request.js';
+import type { SpecialRequest } from './special-request.js';
 
 /** What a reply turns into. */
 export const Form = {
@@ -13,7 +13,7 @@ export const Form = {
   presence: 3,
   quorum: 4,
   batch: 5,
-  scan: 6,
+  special: 6,
   topology: 7,
   ping: 8,
 } as const;
@@ -41,8 +41,8 @@ export class Operation {
   /** Of a set or setMany: milliseconds until the value expires; 0: never. */
   ttlMs = 0;
   part: BatchPart | undefined = undefined;
-  /** Of a page of a scan. */
-  scan: ScanRequest | undefined = undefined;
+  /** Of what is about no key. */
+  special: SpecialRequest | undefined = undefined;
   resolve: (value: never) => void = ignore;
   reject: (error: MemDbError) => void = ignore;
   signal: AbortSignal | undefined = undefined;
@@ -77,7 +77,7 @@ export class Operation {
     this.value = '';
     this.ttlMs = 0;
     this.part = undefined;
-    this.scan = undefined;
+    this.special = undefined;
     this.resolve = ignore;
     this.reject = ignore;
     this.signal = undefined;

@@ -1,6 +1,5 @@
 import {
   checkStampReply,
-  decodeScanReply,
   decodeTopology,
   Flag,
   FRAME_HEADER_BYTES,
@@ -41,8 +40,6 @@ export function readReply(
       return (flags & Flag.absent) === 0;
     case Form.quorum:
       return readQuorumResult(bytes, view, frame, end);
-    case Form.scan:
-      return decodeScanReply(bytes, view, frame + FRAME_HEADER_BYTES, end);
     case Form.topology:
       return readTopology(bytes, view, frame + FRAME_HEADER_BYTES, end);
     default:

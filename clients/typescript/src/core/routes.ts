@@ -58,6 +58,11 @@ export class Routes {
     return silent ?? this.any();
   }
 
+  /** A connection to this very node. */
+  ofNode(number: number): Link | undefined {
+    return this.nodes.find((node) => node.number === number)?.pick(0);
+  }
+
   /** A connection to any node, a different one each time; preferably one that is not silent. */
   any(): Link | undefined {
     let silent: Link | undefined;

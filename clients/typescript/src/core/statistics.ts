@@ -18,3 +18,13 @@ export interface Statistics {
 export function createStatistics(): Statistics {
   return { operations: 0, succeeded: 0, notApplied: 0, unknown: 0, retries: 0, connectionsLost: 0, reconnects: 0 };
 }
+
+/** `db.stats`: the counts, and how things stand now. */
+export interface ClientStatistics extends Readonly<Statistics> {
+  /** Operations that were called and have not ended. */
+  readonly inProgress: number;
+  /** Of those: waiting in the client for a connection, or for room on one. */
+  readonly queued: number;
+  /** Connections that take requests. */
+  readonly connections: number;
+}

@@ -18,14 +18,21 @@ export interface TopologyDescription {
   /** Owners of each partition. */
   readonly replicas: number;
   readonly nodes: readonly NodeDescription[];
+  /** By partition: the numbers of its owners, who is asked first in front. */
+  readonly owners: readonly (readonly number[])[];
 }
 
 export function describeTopology(topology: WireTopology): TopologyDescription {
+  const { partitions, replicas } = topology;
+  const owners = Array.from({ length: partitions }, (_, partition) => [
+    ...topology.owners.subarray(partition * replicas, (partition + 1) * replicas),
+  ]);
   return {
+    owners,
     epoch: topology.epoch,
     clusterId: formatUuid(topology.clusterId),
-    partitions: topology.partitions,
-    replicas: topology.replicas,
+    partitions,
+    replicas,
     nodes: topology.nodes.map(({ number, uuid, address, zone, host }) => ({ number, id: uuid, address, zone, host })),
   };
 }
