@@ -10,13 +10,13 @@ import { Ext4Image, MemoryDisk } from './test-disk.js';
 // One node alone: every acknowledged write depends on this one disk.
 
 test.serial('on a full disk writes are refused, reads go on, and writing resumes by itself', async (t) => {
-  if (!can(t)) return;
+  if (!can(t, 'tmpfs')) return;
   const disk = new MemoryDisk(t, 24);
   const cluster = await RealCluster.start(t, { nodes: 1, place: () => ({ dataDir: `${disk.directory}/data` }) });
   const client = await cluster.connect({ timeoutMs: 500 });
   const ledger = new Ledger();
   for (let round = 0; round < 2; round++) {
-    const load = new Load(client, ledger, { valueBytes: 4_000 });
+    const load = new Load(t, client, ledger, { valueBytes: 4_000 });
     await load.more('acknowledged', 100);
     t.true(disk.fill() > 0);
     await load.more('not-applied', 50);
@@ -29,7 +29,7 @@ test.serial('on a full disk writes are refused, reads go on, and writing resumes
     t.is((await cluster.node(0).program.logged('disk-full', round)).level, 'warn');
 
     disk.free();
-    const again = new Load(client, ledger);
+    const again = new Load(t, client, ledger);
     await again.more('acknowledged', 100);
     await again.stop();
     await cluster.node(0).program.logged('disk-space-back', round);
@@ -42,13 +42,13 @@ test.serial('on a full disk writes are refused, reads go on, and writing resumes
 });
 
 test.serial('a node whose disk is full is no loss to its cluster, and catches up when there is space', async (t) => {
-  if (!can(t)) return;
+  if (!can(t, 'tmpfs')) return;
   const disk = new MemoryDisk(t, 24);
   const place = (index: number): object => (index === 0 ? { dataDir: `${disk.directory}/data` } : {});
   const cluster = await RealCluster.start(t, { nodes: 3, place });
   const client = await cluster.connect();
   const ledger = new Ledger();
-  const load = new Load(client, ledger, { valueBytes: 4_000 });
+  const load = new Load(t, client, ledger, { valueBytes: 4_000 });
   await load.more('acknowledged', 100);
   t.true(disk.fill() > 0);
   await cluster.node(0).program.logged('disk-full');
@@ -64,14 +64,14 @@ test.serial('a node whose disk is full is no loss to its cluster, and catches up
 });
 
 test.serial('a failed sync ends the process, and after a restart everything acknowledged is there', async (t) => {
-  if (!can(t, 'loop')) return;
+  if (!can(t, 'tmpfs', 'loop')) return;
   const memory = new MemoryDisk(t, 64);
   const disk = new Ext4Image(t, memory, { mebibytes: 128, journal: false });
   const cluster = await RealCluster.start(t, { nodes: 1, place: () => ({ dataDir: `${disk.directory}/data` }) });
   const client = await cluster.connect({ timeoutMs: 500 });
   const ledger = new Ledger();
   for (let cycle = 0; cycle < cyclesOf(3); cycle++) {
-    const load = new Load(client, ledger, { valueBytes: 2_000 });
+    const load = new Load(t, client, ledger, { valueBytes: 2_000 });
     await load.more('acknowledged', 200);
     // Below the file system there is no space any more: the next write of a block that held zeros fails at its sync,
     // and the one after that would succeed.

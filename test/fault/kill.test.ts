@@ -13,7 +13,7 @@ test('every acknowledged write is found after kill -9 of one, two and all three 
   const killed = [0, 0, 0, 0];
   for (let cycle = 0; cycle < cycles; cycle++) {
     const begun = ledger.moment;
-    const load = new Load(client, ledger);
+    const load = new Load(t, client, ledger);
     await load.more('acknowledged', 300 + 37 * (cycle % 7));
     const count = 1 + (cycle % 3);
     const victims = cluster.nodes.filter((_, index) => (index + cycle) % 3 < count);

@@ -1,4 +1,5 @@
 import { type Client, MemDbError } from '@memdb/client';
+import type { ExecutionContext } from 'ava';
 import { deadlineMs, within } from './events.js';
 import type { Ledger } from './ledger.js';
 
@@ -27,13 +28,15 @@ export class Load {
   #reads = 0;
   #stopping = false;
 
-  constructor(client: Client, ledger: Ledger, options: LoadOptions = {}) {
+  constructor(t: ExecutionContext, client: Client, ledger: Ledger, options: LoadOptions = {}) {
     this.#client = client;
     this.#ledger = ledger;
     this.#valueBytes = options.valueBytes ?? 100;
     this.#name = `${ledger.moment}`;
     const writers = Array.from({ length: options.writers ?? 24 }, (_, number) => this.#write(number));
     this.#done = Promise.all(writers);
+    // A test that failed does not write on for ever.
+    t.teardown(() => this.stop());
   }
 
   get reads(): number {

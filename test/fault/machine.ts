@@ -1,20 +1,37 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 
 /** libfaketime of the distribution's package `faketime`. */
 export const FAKETIME_LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 
+/** Not what npm puts before it: a package has a program `nft`, too. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 /** Something that a machine may not allow. */
-export type Need = 'root' | 'faketime' | 'loop' | 'namespaces' | 'perl';
+export type Need = 'root' | 'faketime' | 'tmpfs' | 'loop' | 'namespaces' | 'perl';
 
 /** How to find out: each says why not, or throws. */
 const probes: Readonly<Record<Need, () => string | undefined>> = {
   root: () => (process.getuid?.() === 0 ? undefined : 'not root'),
   faketime: () => (existsSync(FAKETIME_LIBRARY) ? undefined : 'the package faketime is not installed'),
   perl: () => missing('perl'),
+  tmpfs: () => {
+    const tool = missing('mount', 'umount');
+    if (tool !== undefined) return tool;
+    const directory = mkdtempSync(join(tmpdir(), 'memdb-probe-'));
+    try {
+      run('mount', '-t', 'tmpfs', 'memdb-probe', directory);
+      run('umount', directory);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+    return undefined;
+  },
   loop: () => {
-    const tool = missing('mkfs.ext4', 'losetup', 'mount', 'umount');
+    const tool = missing('mkfs.ext4', 'losetup');
     if (tool === undefined) run('losetup', '--find');
     return tool;
   },
@@ -33,8 +50,7 @@ const probes: Readonly<Record<Need, () => string | undefined>> = {
 };
 
 function missing(...tools: readonly string[]): string | undefined {
-  const path = (process.env.PATH ?? '').split(':');
-  const absent = tools.find((tool) => !path.some((directory) => existsSync(`${directory}/${tool}`)));
+  const absent = tools.find((tool) => !SYSTEM_PATH.split(':').some((directory) => existsSync(`${directory}/${tool}`)));
   return absent && `${absent} is not installed`;
 }
 
@@ -63,7 +79,8 @@ function problemOf(need: Need): string | undefined {
 
 /** Runs a program of the system to its end and returns what it printed. Throws what it said when it fails. */
 export function run(program: string, ...words: readonly string[]): string {
-  return execFileSync(program, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, PATH: SYSTEM_PATH };
+  return execFileSync(program, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env });
 }
 
 /** The letter that the kernel gives for what a process does: `T` is stopped. */

@@ -22,7 +22,7 @@ for (const [stopped, milliseconds] of [
       const cluster = await RealCluster.start(t, { nodes: 3 });
       const client = await cluster.connect();
       const ledger = new Ledger();
-      const load = new Load(client, ledger);
+      const load = new Load(t, client, ledger);
       await load.more('acknowledged', 200);
       const victims = cluster.nodes.slice(0, stopped);
       for (const { program } of victims) program.signal('SIGSTOP');
@@ -71,7 +71,7 @@ test.serial('a wall clock that jumps a day forth and back, and is a day off at a
   };
   const client = await cluster.connect();
   const ledger = new Ledger();
-  const load = new Load(client, ledger);
+  const load = new Load(t, client, ledger);
   await load.more('acknowledged', 200);
   setClock(0, '+1d');
   t.is(await daysOff(0), 1);

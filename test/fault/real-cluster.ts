@@ -100,6 +100,10 @@ export class RealCluster {
     return new RealCluster(t, nodes, addresses, `memdb://clients:${secret.client}@${addresses.join(',')}`);
   }
 
+  get programs(): Program[] {
+    return this.nodes.map((node) => node.program);
+  }
+
   node(index: number): RealServer {
     const node = this.nodes[index];
     if (node === undefined) throw new Error(`there is no node ${index}`);
