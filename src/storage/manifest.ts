@@ -133,5 +133,6 @@ export function readManifest(disk: Disk): Manifest | undefined {
 
 /** What a person can do about a log that is not to be trusted. */
 export const CORRUPTION_ADVICE: string =
-  'Acknowledged data may be lost here, so the node does not start. Restore the file from this very directory, or move ' +
-  'the data directory away: the node then joins as a new one and is refilled by its replicas.';
+  'Acknowledged data may be lost here, so the node does not start; its replicas go on without it. Put the undamaged file ' +
+  'back into this very directory (`memdb log verify FILE` checks it), never an older copy of the directory, and start ' +
+  'again. Keep the damaged directory: a node with an emptied one is not admitted to its cluster again yet.';

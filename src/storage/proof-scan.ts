@@ -48,9 +48,9 @@ export class ProofScan {
 
 /** Whether a file holds nothing but zeros. */
 export function isAllZero(file: DiskFile): boolean {
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  const words = new Int32Array(chunk.buffer);
   const size = file.size();
+  const chunk = new Uint8Array(Math.min(CHUNK_BYTES, (size + 3) & ~3));
+  const words = new Int32Array(chunk.buffer);
   for (let position = 0; position < size; position += CHUNK_BYTES) {
     const count = file.read(chunk, 0, Math.min(CHUNK_BYTES, size - position), position);
     chunk.fill(0, count);

@@ -248,7 +248,7 @@ test('log verify and log dump read a stopped node, and damage is named and never
   const refused = await runMemDb(t, ['server', '--config', node.configFile], at);
   t.is(refused.code, 1);
   t.regex(refused.stderr, /^memdb: log\/0000000000000001\.seg: a durable record is damaged at byte/m);
-  t.regex(refused.stderr, /Restore the file from this very directory, or move the data directory away/);
+  t.regex(refused.stderr, /Put the undamaged file back into this very directory/);
   t.notRegex(refused.stderr, /cannot listen/);
   t.regex(refused.stderr, new RegExp(`\\b${ofKey[0].offset}\\b`));
 });

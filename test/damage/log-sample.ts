@@ -1,0 +1,70 @@
+import { RecordKind } from '../../src/model/record.js';
+import { bytesOf, StorageWorld } from '../harness/storage-world.js';
+
+/** One record that was appended; its LSN is its place in the list, from 1. */
+export interface SampleRecord {
+  readonly key: string;
+  readonly kind: number;
+  readonly counter: number;
+  /** As it lies in the log from its kind on, padding included: what does not depend on the place. */
+  readonly content: Uint8Array;
+}
+
+/** A log as its process left it, and what is in it. */
+export interface LogSample {
+  readonly name: SampleName;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly records: readonly SampleRecord[];
+}
+
+export const SAMPLE_NAMES = ['closed', 'crashed', 'restarted', 'chain'] as const;
+export type SampleName = (typeof SAMPLE_NAMES)[number];
+
+/** The log that the issue speaks of: 64 KiB of records. */
+const LOG_BYTES: number = 64 * 1024;
+const KEYS = 90;
+
+/**
+ * - `closed`: ended in order; the closing header proves everything.
+ * - `crashed`: its last batch was synced, but nothing behind it says so.
+ * - `restarted`: with a crash in between: segments that the manifest names, one of them a copy, and a chain behind them.
+ * - `chain`: three segments, ended by a crash. Larger than the others.
+ */
+export function logSample(name: SampleName): LogSample {
+  const world = new StorageWorld(42);
+  const records: SampleRecord[] = [];
+  const note = (key: string, kind: number, counter: number): void => {
+    const { segment, offset, bytes } = world.store.appended;
+    records.push({ key, kind, counter, content: segment.bytes.slice(offset + 8, offset + bytes) });
+  };
+  const goal = name === 'chain' ? 4.5 * LOG_BYTES : LOG_BYTES;
+  let bytes = 0;
+  for (let number = 0; bytes < goal; number++) {
+    const key = `key ${(number * 37) % KEYS}`;
+    // Every seventh version comes late: a newer one may stand in the log before it.
+    const counter = number % 7 === 6 ? number * 2 - 60 : number * 2;
+    if (number % 29 === 28) {
+      world.store.putMeta(`meta ${number % 3}`, bytesOf(`${number}`.repeat(9)));
+      note(`meta ${number % 3}`, RecordKind.meta, 0);
+    } else if (number % 11 === 10) {
+      world.delete(key, counter + 1001);
+      note(key, RecordKind.tombstone, counter + 1001);
+    } else {
+      world.set(key, `${number}`.repeat(1 + ((number * 7) % 120)), counter + 1001);
+      note(key, RecordKind.value, counter + 1001);
+    }
+    bytes += world.store.appended.bytes;
+    if (number % 9 === 8) world.settle();
+    if (name === 'restarted' && (number === 150 || number === 260)) {
+      world.settle();
+      world.crash({ powerLoss: false });
+      world.open();
+    }
+  }
+  world.settle();
+  if (name === 'closed') world.close();
+  else world.crash({ powerLoss: false });
+  const files = new Map<string, Uint8Array>();
+  for (const [path, content] of world.image.backup()) if (content !== 'directory') files.set(path, content);
+  return { name, files, records };
+}
