@@ -34,3 +34,36 @@ test('every acknowledged write is found after kill -9 of one, two and all three 
   t.is(await agreement(client, ledger.keysSince(0)), undefined);
   t.log(`${cycles} cycles (one node ${killed[1]}, two ${killed[2]}, three ${killed[3]}): ${ledger.summary()}`);
 });
+
+test('killing, stopping and restarting nodes changes no ownership', async (t) => {
+  const cluster = await RealCluster.start(t, { nodes: 4 });
+  const client = await cluster.connect();
+  const keys = Array.from({ length: 40 }, (_, number) => `key ${number}`);
+  for (const key of keys) await client.set(key, 'v', { consistency: 'all' });
+  /** Who is asked about each key, whether it answers or not. */
+  const owners = async (): Promise<string[]> => {
+    const results = await Promise.all(keys.map((key) => client.quorumGet(key)));
+    const all = await Promise.all(keys.map((key) => client.quorumGet(key, { replies: 'all' }).catch(() => undefined)));
+    return results.map((result, index) => {
+      const responses = [...result.responses, ...(all[index]?.responses ?? [])];
+      return [...new Set(responses.map(({ node }) => node))].sort().join();
+    });
+  };
+  const before = await owners();
+  t.true(new Set(before).size > 1, 'not every key is everywhere');
+  t.true(before.every((nodes) => nodes.split(',').length === 3));
+  const [killed, stopped] = [cluster.node(0), cluster.node(1)];
+  await killed.kill();
+  for (const [index, nodes] of (await owners()).entries()) {
+    t.true(
+      nodes.split(',').every((node) => before[index]?.split(',').includes(node)),
+      `${before[index]} became ${nodes}`,
+    );
+  }
+  await killed.start();
+  stopped.program.signal('SIGSTOP');
+  await client.set('key 0', 'w');
+  stopped.program.signal('SIGCONT');
+  t.is(await agreement(client, keys), undefined);
+  t.deepEqual(await owners(), before);
+});

@@ -18,8 +18,8 @@ export interface NodePlace {
 export interface RealClusterOptions {
   readonly nodes: number;
   readonly place?: (index: number) => NodePlace;
-  /** Small, so that load changes segments often. */
-  readonly segmentSize?: string;
+  /** More lines for `[storage]`. Segments are small, so that load changes them often. */
+  readonly storage?: string;
 }
 
 /** One node as a process that can be ended and started again. */
@@ -92,7 +92,7 @@ export class RealCluster {
           `http = "off"\nhost = "node${index + 1}"\n` +
           `[cluster]\nseeds = [${addresses.map((address) => `"${address}"`).join(', ')}]\n` +
           `founders = ${options.nodes}\nreplication_factor = ${Math.min(3, options.nodes)}\n` +
-          `[auth]\nkeys_file = "${keysFile}"\n[storage]\nsegment_size = "${options.segmentSize ?? '1MiB'}"\n[limits]\nmax_value = "64KiB"\n`,
+          `[auth]\nkeys_file = "${keysFile}"\n[storage]\nsegment_size = "1MiB"\n${options.storage ?? ''}[limits]\nmax_value = "64KiB"\n`,
       );
       return new RealServer(t, configFile, place);
     });
