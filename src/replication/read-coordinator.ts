@@ -1,4 +1,5 @@
 import {
+  compareStamps,
   copyBytes,
   Flag,
   FRAME_HEADER_BYTES,
@@ -220,10 +221,24 @@ export class ReadCoordinator {
     for (const [index, operation] of operations.entries()) {
       if (operation.use !== uses[index] || operation.set === undefined) continue;
       if (operation.phase === 'gather') this.#voteSelf(operation);
-      else if (operation.phase === 'write-back') {
-        operation.holders |= 1 << operation.set.selfIndex;
-        this.#advance(operation);
-      }
+      else if (operation.phase === 'write-back') this.#countSelf(operation, operation.set);
+    }
+  }
+
+  /**
+   * In a write-back the own log has become durable up to where this read had waited: that may have been for an older
+   * version, to vote with. This node is a holder once what stands here now is new enough, and durable.
+   */
+  #countSelf(operation: ReadOperation, set: ReplicaSet): void {
+    const { store } = this.#options;
+    const { key, counter, node } = operation;
+    if (!store.lookup(operation.hash, key.bytes, key.view, 0, key.length)) return;
+    const { found } = store;
+    if (compareStamps(found.counter, found.node, counter, node) < 0) return;
+    if (!found.durable) this.#awaitOwn(operation);
+    else {
+      operation.holders |= 1 << set.selfIndex;
+      this.#advance(operation);
     }
   }
 

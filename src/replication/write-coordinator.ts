@@ -16,6 +16,7 @@ import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import { hasFeatures, OLDER_OWNER } from './forwarder.js';
+import { hasLaterWrite } from './later-write.js';
 import type { PeerStream } from './peer-stream.js';
 import { PendingWrites } from './pending-writes.js';
 import type { Replies, ReplyError, ReplyTarget } from './replies.js';
@@ -62,6 +63,8 @@ export class WriteCoordinator {
   #overtaken: OvertakenWrite[] = [];
   readonly #acknowledged: Float64Array = new Float64Array(OWNERS_MAX);
   readonly #reachableOwners: Uint8Array;
+  /** LSN of the latest write, by set × level. */
+  readonly #latest: Float64Array;
   readonly #conflicts: Counter;
   readonly #restamps: Counter;
   readonly #timeouts: Counter;
@@ -69,6 +72,7 @@ export class WriteCoordinator {
   constructor(options: WriteCoordinatorOptions) {
     this.#options = options;
     this.#queues = Array.from({ length: options.sets.sets.length * LEVELS }, () => new PendingWrites());
+    this.#latest = new Float64Array(this.#queues.length);
     this.#reachableOwners = new Uint8Array(options.sets.sets.length);
     const { telemetry } = options;
     this.#conflicts = telemetry.counter('conflicts_total', 'Writes made without knowing the version they replaced.');
@@ -156,6 +160,7 @@ export class WriteCoordinator {
       expiresAtMs,
     );
     this.#stream(set, lsn);
+    this.#latest[set.index * LEVELS + level - 1] = lsn;
     if (needed === 1 && lsn <= store.durableLsn) {
       replies.stamp(target, opcode, 0, correlation, counter, self);
       return;
@@ -309,6 +314,12 @@ export class WriteCoordinator {
       queue.settle(slot);
       return;
     }
+    if (this.#weakerSince(set, level, oldLsn) && hasLaterWrite(store, self, hash, segment, offset, oldLsn)) {
+      // The later one was content with fewer owners, and may be answered: it must not be overtaken either.
+      queue.settle(slot);
+      replies.error(target, opcode, correlation, OVERWRITTEN);
+      return;
+    }
     const room = store.room(lengthOf(kindLength), RecordKind.tombstone);
     const counter = room === 'ok' ? lamport.next(queue.above(slot)) : 0;
     queue.settle(slot);
@@ -348,6 +359,14 @@ export class WriteCoordinator {
       if (slot !== -1) later = Math.max(later, queue.lsn(slot));
     }
     return later;
+  }
+
+  /** Whether a write that needs fewer owners than this level was made since. */
+  #weakerSince(set: ReplicaSet, level: number, lsn: number): boolean {
+    for (let weaker = 1; weaker < level; weaker++) {
+      if (this.#latest[set.index * LEVELS + weaker - 1] > lsn) return true;
+    }
+    return false;
   }
 
   /** The write that others waited for got another LSN, or waits for one itself. */
@@ -420,4 +439,11 @@ const RESTAMP_FAILED: ReplyError = {
   code: 'unavailable',
   outcome: 'unknown',
   message: 'a newer version superseded the write and it could not be stamped again; read the key to find out',
+};
+
+const OVERWRITTEN: ReplyError = {
+  code: 'unavailable',
+  outcome: 'unknown',
+  message:
+    'a newer version superseded the write, and a later write of this connection to the key, at a weaker consistency, stands above it; read the key to find out',
 };

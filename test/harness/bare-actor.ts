@@ -111,7 +111,7 @@ export class BareActor implements Actor {
     const token = connection.counter;
     const done = this.#expect(target, `write ${write.id} of ${key} at level ${level}`, (reply) => {
       if (reply.error !== undefined) workload.failWrite(write, reply.error.outcome, reply.error.message);
-      else workload.acknowledge(write, { counter: reply.counter, node: reply.node }, token);
+      else workload.acknowledge(write, { counter: reply.counter, node: reply.node }, token, connection);
     });
     if (write.value !== undefined) connection.set(key, write.value, level, done, timeoutMs);
     else connection.delete(key, level, done, timeoutMs);
@@ -122,8 +122,9 @@ export class BareActor implements Actor {
     const { workload } = this.#context;
     const { connection } = target;
     const level = random.pick([LEVEL.quorum, LEVEL.quorum, LEVEL.quorum, LEVEL.all, LEVEL.one]);
-    const begun = workload.beginRead();
     const replies = random.pick([0, 0, REPLIES_ALL]);
+    const what = isGet ? `get at level ${level}` : `quorumGet of ${replies} replies`;
+    const begun = workload.beginRead(key, `${this.#name} at ${target.name}: ${what}`);
     const done = this.#expect(target, `read of ${key}`, (reply) => {
       if (reply.error !== undefined) {
         workload.failRead(key, reply.error.outcome, reply.error.message);
@@ -158,12 +159,18 @@ export class BareActor implements Actor {
 
   #expect(target: Target, what: string, onReply: (reply: BareReply) => void): (reply: BareReply) => void {
     const { connection, name } = target;
+    const { world, options, broken } = this.#context;
     const asked: Asked = { connection, name, node: this.#context.cluster.node(name), what, answered: false };
+    const askedMs = world.nowMs;
     this.#asked.push(asked);
     this.#pending++;
     return (reply: BareReply): void => {
       asked.answered = true;
       this.#pending--;
+      const tookMs = world.nowMs - askedMs;
+      if (options.lateMsMax !== undefined && tookMs > TIMEOUT_MS + options.lateMsMax) {
+        broken.add(`${what} was answered after ${tookMs.toFixed(0)} ms`);
+      }
       this.#token = Math.max(this.#token, connection.counter);
       if (reply.error?.outcome === 'unknown') this.#restUntilMs = this.#context.world.nowMs + REST_MS;
       onReply(reply);

@@ -69,10 +69,13 @@ function checkContents(
   for (const write of writes.filter(isStamped)) {
     if (write.outcome === 'acknowledged') note(write.stamp, write.value, 'write');
   }
+  // An expired value is absent under its own stamp.
+  const expires = writes.some(({ ttlMs }) => ttlMs > 0);
   for (const { stamp, content } of reads) {
-    if (content.kind !== 'present') note(stamp, content.kind === 'value' ? content.value : undefined, 'read');
+    if (content.kind === 'value' || (content.kind === 'absent' && !expires))
+      note(stamp, content.kind === 'value' ? content.value : undefined, 'read');
   }
-  if (final !== undefined) note(final.stamp, final.value, 'at the end');
+  if (final !== undefined && !(expires && final.value === undefined)) note(final.stamp, final.value, 'at the end');
 }
 
 /** A quorum write is never shadowed by a write that was acknowledged at quorum before it began. */
@@ -164,7 +167,7 @@ function checkFinal(
   if (final.value === undefined && newest?.value === undefined) return;
   const possible = writes.some(
     (write) =>
-      write.value === final.value &&
+      (write.value === final.value || (write.ttlMs > 0 && final.value === undefined)) &&
       write.outcome !== 'not-applied' &&
       (write.outcome === 'unknown' ||
         write.level === LEVEL.one ||

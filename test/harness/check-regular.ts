@@ -5,17 +5,18 @@ import { byKey, type Content, type History, type ReadEvent, valueText, type Writ
 /**
  * Plain keys at quorum are regular (semantics: Consistency), judged by when operations ran and by nothing else: what a
  * quorum read returned was written by a write that no acknowledged quorum write had followed entirely before the read
- * began. Stamps are not looked at, so that a cluster which lies about them is found out too. O(n log n).
+ * began. A value that expires is a deletion from its deadline on, or at any time when clocks were moved. Stamps are not looked at, so that a cluster which lies about them is found out too. O(n log n).
  */
-export function checkRegular(history: History, broken: BrokenPromises): void {
+export function checkRegular(history: History, movedClocks: boolean, broken: BrokenPromises): void {
   const writes = byKey(history.writes);
-  for (const [key, reads] of byKey(history.reads)) checkKey(key, writes.get(key) ?? [], reads, broken);
+  for (const [key, reads] of byKey(history.reads)) checkKey(key, writes.get(key) ?? [], reads, movedClocks, broken);
 }
 
 function checkKey(
   key: string,
   writes: readonly WriteEvent[],
   reads: readonly ReadEvent[],
+  movedClocks: boolean,
   broken: BrokenPromises,
 ): void {
   const possible = writes.filter(({ outcome }) => outcome !== 'not-applied');
@@ -34,6 +35,7 @@ function checkKey(
   const acknowledged = possible.filter((write) => write.outcome === 'acknowledged' && write.level !== LEVEL.one);
   const answered = new Sources();
   for (const write of acknowledged.sort((a, b) => a.answered - b.answered)) answered.add(write.answered, write.begun);
+  const expiring = possible.filter(({ ttlMs }) => ttlMs > 0);
   for (const read of reads) {
     // Absent is what a key is before anything is written.
     let latestEnd = sources.get(sourceName(read.content))?.highestBefore(read.answered) ?? 0;
@@ -42,7 +44,7 @@ function checkKey(
       continue;
     }
     if (!read.quorum) continue;
-    latestEnd = Math.max(latestEnd, read.content.kind === 'absent' ? 1e-9 : 0);
+    if (read.content.kind === 'absent') latestEnd = Math.max(latestEnd, 1e-9, expiredEnd(expiring, read, movedClocks));
     const newest = answered.highestBefore(read.begun);
     if (newest > latestEnd) {
       broken.add(
@@ -51,6 +53,16 @@ function checkKey(
       );
     }
   }
+}
+
+/** Until when a value that had expired by the time of the read may have been the newest version. */
+function expiredEnd(expiring: readonly WriteEvent[], read: ReadEvent, movedClocks: boolean): number {
+  let latest = 0;
+  for (const write of expiring) {
+    const isOver = movedClocks || read.answeredMs >= write.begunMs + write.ttlMs;
+    if (isOver && write.begun < read.answered) latest = Math.max(latest, endOf(write));
+  }
+  return latest;
 }
 
 /** From then on a write of this kind cannot surface any more; at `one`, or unknown, it may at any time. */

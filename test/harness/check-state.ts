@@ -1,9 +1,16 @@
 import { keyHash } from '@memdb/protocol';
-import { lengthOf, RECORD_HEADER_BYTES, RecordKind, recordKindLength } from '../../src/model/record.js';
+import {
+  EXPIRY_BYTES,
+  lengthOf,
+  RECORD_HEADER_BYTES,
+  RecordKind,
+  recordFlags,
+  recordKindLength,
+} from '../../src/model/record.js';
 import type { Node } from '../../src/node.js';
 import type { BrokenPromises } from './broken-promise.js';
 import { type History, orderOf, stampText, valueText, type WriteEvent } from './history.js';
-import { ownersOf } from './owner-versions.js';
+import { type HeldVersion, ownersOf } from './owner-versions.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimWorld } from './sim-world.js';
 
@@ -22,9 +29,7 @@ export function checkConverged(
     if (versions.length !== cluster.replicationFactor) broken.add(`it has ${versions.length} owners`, key);
     for (const version of versions) {
       if (version === 'down' || first === 'down') broken.add('an owner is down at the end', key);
-      // A tombstone here, purged there: what both answer is the same.
-      else if (version.text() === undefined && first.text() === undefined) continue;
-      else if (orderOf(version.stamp, first.stamp) !== 0 || version.text() !== first.text()) {
+      else if (!isSame(version, first)) {
         const texts = versions.map((held) => (held === 'down' ? 'down' : `${held.node} @${stampText(held.stamp)}`));
         broken.add(`owners hold different versions at the end: ${texts.join(', ')}`, key);
         break;
@@ -33,12 +38,22 @@ export function checkConverged(
   }
 }
 
+/** A purged tombstone counts as one: the floor of who purged it is at or above it. */
+function isSame(one: HeldVersion, other: HeldVersion): boolean {
+  if (one.absent && other.absent) return true;
+  if (one.absent) return (other.expires || other.text() === undefined) && orderOf(other.stamp, one.stamp) <= 0;
+  if (other.absent) return isSame(other, one);
+  return orderOf(one.stamp, other.stamp) === 0 && one.text() === other.text();
+}
+
 /**
  * Over the logs of all nodes, one stamp of one key has one content (mechanisms: Stamps), and no value stands there whose
- * write was answered not-applied, or was never made.
+ * write was answered not-applied, or was never made. No plain write has stamps of two coordinators: one that was sent is
+ * not sent again, unless it was refused before it was stored.
  */
 export function checkLogs(cluster: SimCluster, history: History, broken: BrokenPromises): void {
   const contents = new Map<string, string>();
+  const coordinators = new Map<number, number>();
   const writes = new Map<string, WriteEvent>();
   for (const write of history.writes) if (write.value) writes.set(`${write.key} ${write.value}`, write);
   for (const name of cluster.names) {
@@ -50,7 +65,8 @@ export function checkLogs(cluster: SimCluster, history: History, broken: BrokenP
       const valueLength = lengthOf(recordKindLength(view, cursor.offset)) - RECORD_HEADER_BYTES - cursor.keyLength;
       const valueStart = cursor.keyStart + cursor.keyLength;
       const key = buffer.toString('utf8', cursor.keyStart, valueStart);
-      const value = buffer.toString('utf8', valueStart, valueStart + valueLength);
+      const deadlineBytes = recordFlags(view, cursor.offset) === 0 ? 0 : EXPIRY_BYTES;
+      const value = buffer.toString('utf8', valueStart + deadlineBytes, valueStart + valueLength);
       const version = `${key}@${cursor.counter}/${cursor.node}`;
       const content = `${cursor.kind} ${value}`;
       const known = contents.get(version);
@@ -62,6 +78,12 @@ export function checkLogs(cluster: SimCluster, history: History, broken: BrokenP
         if (write === undefined) broken.add(`${name} logged ${valueText(value)}, which nobody wrote`, key);
         else if (write.outcome === 'not-applied') {
           broken.add(`${name} logged write ${write.id}, which was answered not-applied`, key);
+        } else {
+          const coordinator = coordinators.get(write.id) ?? cursor.node;
+          coordinators.set(write.id, cursor.node);
+          if (coordinator !== cursor.node) {
+            broken.add(`write ${write.id} was stamped by members ${coordinator} and ${cursor.node}: sent twice`, key);
+          }
         }
       }
     }

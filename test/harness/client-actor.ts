@@ -1,6 +1,6 @@
 import { type Client, type ConsistencyLevel, createClient, type MemDbError } from '@memdb/client';
 import { LEVEL } from './bare-client.js';
-import { ABSENT, contentOf, PRESENT, type WriteEvent } from './history.js';
+import { ABSENT, contentOf, PRESENT, type SeenStamp, type WriteEvent } from './history.js';
 import { SIM_PORT } from './sim-cluster.js';
 import type { SimRandom } from './sim-random.js';
 import { TEST_KEYS } from './test-keys.js';
@@ -12,6 +12,13 @@ const PENDING_MAX = 16;
 /** Who waited in vain does not go on asking at full speed. */
 const REST_MS = 200;
 const BATCH_KEYS_MAX = 12;
+/** The client's clock is right and its process runs: it keeps its own time limits. */
+const LATE_MS_MAX = 100;
+/** Operations end by their time limit, connections by the lingering of their sockets. */
+const CLOSE_MS_MAX = 10_000;
+/** A scan is given up after so many errors. */
+const SCAN_FAILURES_MAX = 3;
+const TTLS_MS = [20, 300, 1000, 3000, 3_600_000];
 const LEVEL_OF: Readonly<Record<ConsistencyLevel, number>> = { one: LEVEL.one, quorum: LEVEL.quorum, all: LEVEL.all };
 const READ_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'all', 'one'];
 const WRITE_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'quorum', 'all', 'one'];
@@ -46,7 +53,9 @@ export class ClientActor implements Actor {
     if (random.chance(0.004)) this.#startAnew();
     const burst = random.chance(0.1) ? 1 + random.below(6) : 1;
     for (let count = 0; count < burst && this.#pending < PENDING_MAX; count++) {
-      if (random.chance(this.#context.options.batchShare)) this.#batch();
+      const { batchShare, scanShare } = this.#context.options;
+      if (random.chance(scanShare)) this.#scan();
+      else if (random.chance(batchShare)) this.#batch();
       else this.#single();
     }
   }
@@ -76,7 +85,7 @@ export class ClientActor implements Actor {
     const host = `${this.#name}.${this.#programs}`;
     this.#noteToken();
     this.#db = this.#open();
-    this.#run(old.close(), () => this.#context.world.stop(host), undefined);
+    this.#run(old.close(), () => this.#context.world.stop(host), undefined, CLOSE_MS_MAX);
   }
 
   #single(): void {
@@ -94,13 +103,20 @@ export class ClientActor implements Actor {
     const random = this.#random;
     const { workload } = this.#context;
     const consistency = random.pick(WRITE_LEVELS);
-    const write = workload.beginWrite(random, key, true, LEVEL_OF[consistency], this.#name);
+    const { ttlShare } = this.#context.options;
+    const ttlMs = random.chance(ttlShare) ? random.pick(TTLS_MS) : 0;
+    const write = workload.beginWrite(random, key, true, LEVEL_OF[consistency], this.#name, ttlMs);
     const value = write.value ?? '';
     const token = this.#tokenNow();
     const bytes = random.chance(0.3) ? new TextEncoder().encode(value) : value;
     // Giving up: what became of it is then unknown, unless it was never sent.
     const signal = random.chance(0.02) ? this.#abortSoon() : undefined;
-    const options = { consistency, ...this.#timeout(), ...(signal === undefined ? {} : { signal }) };
+    const options = {
+      consistency,
+      ...this.#timeout(),
+      ...(signal === undefined ? {} : { signal }),
+      ...(ttlMs === 0 ? {} : { ttlMs }),
+    };
     this.#run(this.#db.set(key, bytes, options), ...this.#writeEnds(write, token));
   }
 
@@ -117,7 +133,7 @@ export class ClientActor implements Actor {
     const random = this.#random;
     const { workload } = this.#context;
     const consistency = random.pick(READ_LEVELS);
-    const begun = workload.beginRead();
+    const begun = workload.beginRead(key, `${this.#name}: get at ${consistency}`);
     const options = { consistency, ...this.#timeout() };
     const quorum = consistency !== 'one';
     if (random.chance(0.3)) {
@@ -141,7 +157,7 @@ export class ClientActor implements Actor {
   #contains(key: string): void {
     const { workload } = this.#context;
     const consistency = this.#random.pick(READ_LEVELS);
-    const begun = workload.beginRead();
+    const begun = workload.beginRead(key, `${this.#name}: contains at ${consistency}`);
     this.#run(
       this.#db.contains(key, { consistency, ...this.#timeout() }),
       (has) => workload.answerRead(key, begun, consistency !== 'one', undefined, has ? PRESENT : ABSENT),
@@ -152,12 +168,14 @@ export class ClientActor implements Actor {
   #quorumGet(key: string): void {
     const { workload, cluster, broken } = this.#context;
     const replies = this.#random.pick(['quorum', 'quorum', 'all', 1, 2, cluster.replicationFactor] as const);
-    const begun = workload.beginRead();
+    const begun = workload.beginRead(key, `${this.#name}: quorumGet of ${replies} replies`);
+    const line = this.#db;
     // One reply is what `one` promises; two are a majority of three.
     const quorum = typeof replies === 'string' || replies >= Math.floor(cluster.replicationFactor / 2) + 1;
     this.#run(
       this.#db.quorumGet(key, { replies, ...this.#timeout() }),
       ({ value, stamp, mostUpToDate, responses }) => {
+        this.#checkToken(line, key, stamp);
         workload.answerRead(key, begun, quorum, stamp, contentOf(value));
         const answered = responses.filter(({ error }) => error === undefined).length;
         const wanted = replies === 'all' ? responses.length : typeof replies === 'number' ? replies : 1;
@@ -178,10 +196,42 @@ export class ClientActor implements Actor {
     else this.#setMany([...new Set(keys)]);
   }
 
+  /** All keys, or those with a prefix. An error in between is nothing: the scan goes on where it stood. */
+  #scan(): void {
+    const { workload, history, broken, journal } = this.#context;
+    const prefix = this.#random.pick(['', 'key-', 'key-1']);
+    const begun = workload.beginRead(prefix, `${this.#name}: scan`);
+    const keys = new Set<string>();
+    const scan = this.#db.keys({ prefix, timeoutMs: TIMEOUT_MS });
+    const readOn = async (): Promise<boolean> => {
+      for (let failures = 0; failures < SCAN_FAILURES_MAX; ) {
+        try {
+          const step = await scan.next();
+          if (step.done === true) return true;
+          keys.add(step.value);
+        } catch (error) {
+          failures++;
+          journal.note(undefined, () => `a scan stood still: ${error instanceof Error ? error.message : error}`);
+        }
+      }
+      return false;
+    };
+    this.#run(
+      readOn(),
+      (isWhole) => {
+        if (!isWhole) return;
+        workload.done++;
+        history.scans.push({ prefix, begun: begun.moment, ended: history.moment(), keys });
+      },
+      (error) => broken.add(`a scan threw: ${error.stack}`),
+      Number.POSITIVE_INFINITY,
+    );
+  }
+
   #getMany(keys: readonly string[]): void {
     const { workload, broken } = this.#context;
     const consistency = this.#random.pick(READ_LEVELS);
-    const begun = keys.map(() => workload.beginRead());
+    const begun = keys.map((key) => workload.beginRead(key, `${this.#name}: getMany at ${consistency}`));
     this.#run(
       this.#db.getMany(keys, { consistency, ...this.#timeout() }),
       (results) => {
@@ -203,6 +253,7 @@ export class ClientActor implements Actor {
     const level = LEVEL_OF[consistency];
     const writes = keys.map((key) => workload.beginWrite(random, key, true, level, `${this.#name} in a batch`));
     const token = this.#tokenNow();
+    const line = this.#db;
     const entries = writes.map((write) => [write.key, write.value ?? ''] as const);
     this.#run(
       this.#db.setMany(entries, { consistency, ...this.#timeout() }),
@@ -211,7 +262,7 @@ export class ClientActor implements Actor {
           const result = results[index];
           if (result?.key !== write.key) {
             broken.add(`setMany answered ${String(result?.key)} in its place`, write.key);
-          } else if (result.error === undefined) workload.acknowledge(write, undefined, token);
+          } else if (result.error === undefined) workload.acknowledge(write, undefined, token, line);
           else workload.failWrite(write, result.error.outcome, result.error.message);
         }
       },
@@ -221,10 +272,20 @@ export class ClientActor implements Actor {
 
   #writeEnds(write: WriteEvent, token: number): [() => void, (error: MemDbError) => void] {
     const { workload } = this.#context;
+    const line = this.#db;
     return [
-      () => workload.acknowledge(write, undefined, token),
+      () => {
+        workload.acknowledge(write, undefined, token, line);
+        this.#checkToken(line, write.key, write.stamp);
+      },
       (error) => workload.failWrite(write, error.outcome, error.message),
     ];
+  }
+
+  /** The session token covers all that the client has seen. */
+  #checkToken(db: Client, key: string, stamp: SeenStamp | undefined): void {
+    if (stamp === undefined || db.session.token >= stamp.counter) return;
+    this.#context.broken.add(`${this.#name} saw @${stamp.counter} and its token is ${db.session.token}`, key);
   }
 
   #readFails(key: string): (error: MemDbError) => void {
@@ -238,8 +299,16 @@ export class ClientActor implements Actor {
     promise: Promise<Result>,
     onDone: (result: Result) => void,
     onError: ((error: MemDbError) => void) | undefined,
+    mostMs: number = TIMEOUT_MS + LATE_MS_MAX,
   ): void {
     this.#pending++;
+    const { world, broken } = this.#context;
+    const lateMs = world.nowMs + mostMs;
+    promise
+      .finally(() => {
+        if (world.nowMs > lateMs) broken.add(`${this.#name}: an operation ended ${world.nowMs - lateMs} ms too late`);
+      })
+      .catch(() => {});
     promise.then(
       (result) => {
         this.#pending--;

@@ -106,6 +106,15 @@ export class FaultPlan {
     return error instanceof StorageError && (error.code === 'io' || error.code === 'full');
   }
 
+  /** Whether an answer may be late for no fault of the node that gives it. */
+  get delaysAnswers(): boolean {
+    return this.kinds.some((kind) => /cut|clog|spikes|pause|down|clock/.test(kind));
+  }
+
+  get movesClocks(): boolean {
+    return this.kinds.some((kind) => kind === 'clock-jump' || kind === 'clock-drift');
+  }
+
   run(untilMs: number): void {
     this.#untilMs = untilMs;
     this.#next();

@@ -40,9 +40,9 @@ export function readAll(
       broken.add(`it cannot be read at the end: ${error?.message ?? 'no answer'}`, key);
       continue;
     }
-    // An absent key answers with the floor of whoever is asked.
-    const restamped = one.value !== undefined && two.counter !== one.counter;
-    if (restamped || two.value !== one.value) broken.add('two reads at the end differ', key);
+    // An absent key answers with the floor of whoever is asked, and a value may expire in between.
+    const restamped = two.value !== undefined && two.counter !== one.counter;
+    if (restamped || (two.value ?? one.value) !== one.value) broken.add('two reads at the end differ', key);
     final.set(key, { stamp: { counter: one.counter, node: one.node }, value: one.value });
   }
   return final;

@@ -13,7 +13,12 @@ export interface WriteEvent {
   /** Undefined for a delete. */
   readonly value: string | undefined;
   readonly level: number;
+  /** 0: it never expires. */
+  readonly ttlMs: number;
   readonly begun: number;
+  /** World time of `begun` and `answered`. */
+  readonly begunMs: number;
+  answeredMs: number;
   /** Infinity while nobody answered. */
   answered: number;
   outcome: WriteOutcome;
@@ -31,8 +36,18 @@ export interface ReadEvent {
   readonly quorum: boolean;
   readonly begun: number;
   readonly answered: number;
+  readonly begunMs: number;
+  readonly answeredMs: number;
   readonly stamp: SeenStamp | undefined;
   readonly content: Content;
+}
+
+/** One scan that came to its end. */
+export interface ScanEvent {
+  readonly prefix: string;
+  readonly begun: number;
+  readonly ended: number;
+  readonly keys: ReadonlySet<string>;
 }
 
 export const ABSENT: Content = { kind: 'absent' };
@@ -59,6 +74,7 @@ export function valueText(value: string | undefined): string {
 export class History {
   readonly writes: WriteEvent[] = [];
   readonly reads: ReadEvent[] = [];
+  readonly scans: ScanEvent[] = [];
   #moment = 0;
 
   /** The next moment of the run. */

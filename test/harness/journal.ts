@@ -9,7 +9,9 @@ export interface JournalLine {
 
 /** Lines shown around a broken promise, and of those about one key. */
 const FAULT_LINES_MAX = 60;
-const KEY_LINES_MAX = 120;
+const KEY_LINES_MAX = 80;
+const BEYOND_MS = 5;
+const NAME_MAX = 40;
 
 /** What happened in a run, in words. Off unless somebody wants to read it: texts are made in functions. */
 export class Journal {
@@ -30,14 +32,21 @@ export class Journal {
     if (this.#on) this.lines.push({ atMs: this.#world.nowMs, key, text: text() });
   }
 
-  /** All lines, or those about one key with the faults and node events between them. */
-  print(key?: string): string[] {
-    const format = ({ atMs, text, key: about }: JournalLine): string =>
-      `${atMs.toFixed(3).padStart(11)} ms  ${about === undefined ? '' : `[${about}] `}${text}`;
-    if (key === undefined) return this.lines.map(format);
-    const about = this.lines.filter((line) => line.key === key).slice(-KEY_LINES_MAX);
+  /** All lines, or those about one key up to a moment and a little beyond, with the faults and node events in between. */
+  print(key?: string, atMs: number = Number.POSITIVE_INFINITY): string[] {
+    const untilMs = atMs + BEYOND_MS;
+    const before = this.lines.filter((line) => line.atMs <= untilMs);
+    const about = before.filter((line) => line.key === key && key !== undefined).slice(-KEY_LINES_MAX);
     const fromMs = about[0]?.atMs ?? 0;
-    const others = this.lines.filter((line) => line.key === undefined && line.atMs >= fromMs).slice(-FAULT_LINES_MAX);
-    return [...about, ...others].sort((left, right) => left.atMs - right.atMs).map(format);
+    const others = before.filter((line) => line.key === undefined && line.atMs >= fromMs).slice(-FAULT_LINES_MAX);
+    return [...about, ...others].sort((left, right) => left.atMs - right.atMs).map((line) => format(line));
   }
+
+  printAll(): string[] {
+    return this.lines.map((line) => format(line));
+  }
+}
+
+function format({ atMs, text, key }: JournalLine): string {
+  return `${atMs.toFixed(3).padStart(11)} ms  ${key === undefined ? '' : `[${key.slice(0, NAME_MAX)}] `}${text}`;
 }

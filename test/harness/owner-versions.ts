@@ -7,8 +7,11 @@ import type { SimWorld } from './sim-world.js';
 /** What one owner of a key holds. The bytes are read from its log when asked for: ask before anything else runs. */
 export interface HeldVersion {
   readonly node: string;
-  /** Of the version; of a purged or never written key the floor. */
   readonly stamp: SeenStamp;
+  /** It has no record of the key: the stamp is the floor below which it purged tombstones. */
+  readonly absent: boolean;
+  /** It has a deadline: it may be purged on one replica and still stand on another. */
+  readonly expires: boolean;
   readonly durable: boolean;
   /** The value as text; undefined for a tombstone, and for a key that it never had. */
   text(): string | undefined;
@@ -30,14 +33,15 @@ export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): Own
     if (owner === undefined || store === undefined || !world.isRunning(owner.name)) return 'down';
     const { name } = owner;
     if (!store.lookup(hash, bytes, view, 0, bytes.length)) {
+      // An absent key answers with the floor of its partition.
       const { counter, node } = store.found;
-      return { node: name, stamp: { counter, node }, durable: true, text: () => undefined };
+      return { node: name, stamp: { counter, node }, absent: true, expires: false, durable: true, text: () => undefined };
     }
-    const { counter, node, durable, kind, bytes: held, valueStart, valueLength } = store.found;
+    const { counter, node, durable, kind, bytes: held, valueStart, valueLength, expiresAtMs } = store.found;
     const text = (): string | undefined =>
       kind === RecordKind.value
         ? Buffer.from(held.buffer, held.byteOffset + valueStart, valueLength).toString()
         : undefined;
-    return { node: name, stamp: { counter, node }, durable, text };
+    return { node: name, stamp: { counter, node }, absent: false, expires: expiresAtMs !== 0, durable, text };
   });
 }

@@ -8,6 +8,8 @@ export interface Profile {
   readonly keys: number;
   readonly largeShare: number;
   readonly batchShare: number;
+  readonly ttlShare: number;
+  readonly scanShare: number;
   /** Operations begun in a load phase of the usual length, on average. */
   readonly operations: number;
 }
@@ -21,6 +23,8 @@ const mixed: ProfileMaker = (random) => ({
   keys: random.pick([3, 12, 60, 200]),
   largeShare: random.pick([0, 0.02, 0.05]),
   batchShare: 0.03,
+  ttlShare: random.pick([0, 0, 0.1]),
+  scanShare: 0.005,
   operations: 2600,
 });
 
@@ -36,12 +40,31 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 1000 }),
   /** Nothing but the client library, with many batches. */
   client: (random) => ({ ...mixed(random), bareClients: 0, realClients: 2 + random.below(4), batchShare: 0.2 }),
+  /** Values that expire, and scans. */
+  expiry: (random) => ({
+    ...mixed(random),
+    keys: random.pick([12, 60, 200]),
+    realClients: 3 + random.below(3),
+    ttlShare: 0.5,
+    scanShare: 0.02,
+  }),
   /** Nothing but the bare protocol. */
   bare: (random) => ({ ...mixed(random), bareClients: 2 + random.below(5), realClients: 0 }),
 };
 
 /** How often each is drawn when none is named. */
-const DRAWN: readonly string[] = ['default', 'default', 'default', 'default', 'hot', 'wide', 'large', 'client', 'bare'];
+const DRAWN: readonly string[] = [
+  'default',
+  'default',
+  'default',
+  'default',
+  'hot',
+  'wide',
+  'large',
+  'client',
+  'bare',
+  'expiry',
+];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
   return name ?? random.pick(DRAWN);

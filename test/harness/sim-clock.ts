@@ -10,12 +10,14 @@ export class SimClock implements Clock {
   #rate = 1;
   #rateSinceMs = 0;
   #localMs: number;
-  #wallOffsetMs = EPOCH_MS;
+  #wallOffsetMs: number;
 
   /** `originMs`: what the monotonic clock shows at the start. */
   constructor(scheduler: SimScheduler, originMs: number) {
     this.#scheduler = scheduler;
     this.#localMs = originMs;
+    // All machines agree about the time of day until somebody moves a clock.
+    this.#wallOffsetMs = EPOCH_MS - originMs;
   }
 
   monotonicMs(): number {

@@ -19,6 +19,9 @@ export interface SimClusterOptions {
   readonly isExpectedEnd?: (error: Error) => boolean;
   /** Reasons for which a start may fail. */
   readonly isExpectedRefusal?: (error: Error) => boolean;
+  /** A process ends now, however; and one has recovered what its disk holds. */
+  readonly onEnd?: (name: string, node: Node) => void;
+  readonly onRecovered?: (name: string, node: Node) => void;
   /** Every line that a node logs. */
   readonly onLine?: (name: string, line: RecordedLine) => void;
 }
@@ -70,13 +73,15 @@ export class SimCluster {
         keys: TEST_NODE_KEYS,
         onFatal: (error) => {
           if (this.#options.isExpectedEnd?.(error) !== true) this.fatal.set(name, error);
-          if (this.world.isRunning(name)) this.world.crash(name, { powerLoss: false });
+          if (this.world.isRunning(name)) this.crash(name, { powerLoss: false });
         },
       });
       this.#nodes.set(name, node);
       node.start((error) => {
         if (error !== undefined) throw new Error(`${name} did not start: ${error.message}`, { cause: error });
       });
+      // The log is read back before anything else happens.
+      this.#options.onRecovered?.(name, node);
     }
   }
 
@@ -111,6 +116,7 @@ export class SimCluster {
   }
 
   crash(name: string, options?: SimCrashOptions): void {
+    this.#options.onEnd?.(name, this.node(name));
     this.world.crash(name, options);
   }
 

@@ -1,11 +1,14 @@
 import { BrokenPromises } from './broken-promise.js';
+import { checkExpiry } from './check-expiry.js';
 import { checkHistory } from './check-history.js';
 import { checkRegular } from './check-regular.js';
+import { checkScans } from './check-scans.js';
 import { checkConverged, checkCursors, checkLogs } from './check-state.js';
 import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
 import { Journal } from './journal.js';
 import { PROFILES, profileNameOf } from './profiles.js';
+import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
@@ -24,9 +27,10 @@ const CATCH_UP_MS = 20_000;
 /** How often in a run the cursors are compared with what the peers hold. */
 const CURSOR_CHECKS = 3;
 /** A run that did less than this has shown nothing (testing: Simulation). */
+/** Sweeps of deadlines, latency, and a callback that had to wait its turn. */
+const LATE_MS_MAX = 300;
 const DONE_MIN = 300;
 const UNKNOWN_SHARE_MAX = 0.2;
-const VALUE_BYTES_MAX = 65_536;
 const KEY_BYTES_MAX = 4096;
 
 export interface SimulateOptions {
@@ -35,8 +39,8 @@ export interface SimulateOptions {
   readonly workload?: string | undefined;
   /** Virtual minutes of load. */
   readonly minutes?: number | undefined;
-  /** Keeps all that happens, in words. */
-  readonly trace?: boolean | undefined;
+  /** Keeps what happens, in words: all of it, or what was around the first broken promise. */
+  readonly trace?: 'all' | 'around' | undefined;
 }
 
 /** What became of one run. */
@@ -66,8 +70,8 @@ export interface RunReport {
 export async function simulate(options: SimulateOptions): Promise<RunReport> {
   useFastCrypto();
   const world = new SimWorld(options.seed);
-  const broken = new BrokenPromises();
-  const journal = new Journal(world, options.trace === true);
+  const broken = new BrokenPromises(world);
+  const journal = new Journal(world, options.trace !== undefined);
   const workload = profileNameOf(options.workload, world.random);
   const run = new Run(world, workload, options, broken, journal);
   try {
@@ -82,7 +86,7 @@ export async function simulate(options: SimulateOptions): Promise<RunReport> {
     seed: options.seed,
     workload,
     broken: broken.texts,
-    trace: journal.on ? journal.print(broken.all[0]?.key) : [],
+    trace: traceOf(journal, broken, options),
     virtualMs: world.nowMs,
     operations: load.begun,
     done: load.done,
@@ -91,6 +95,12 @@ export async function simulate(options: SimulateOptions): Promise<RunReport> {
     faults: world.faults.toJSON(),
     hash: world.traceHash(),
   };
+}
+
+function traceOf(journal: Journal, broken: BrokenPromises, { trace }: SimulateOptions): string[] {
+  if (trace === 'all') return journal.printAll();
+  const first = broken.all[0];
+  return trace === undefined || first === undefined ? [] : journal.print(first.key, first.atMs);
 }
 
 function checkShare(load: Workload, unknown: number, broken: BrokenPromises): void {
@@ -121,11 +131,17 @@ class Run {
     this.#broken = broken;
     this.#lasting = !random.chance(0.15);
     this.#loadMs = options.minutes === undefined ? LOAD_MS : options.minutes * 60_000;
+    this.#keys = keysOf(profile.keys);
+    const watch = new RecoveryWatch(this.#keys, broken);
+    const valueBytesMax = random.pick([4096, 16_384, 65_536]);
     this.#cluster = new SimCluster(world, {
       nodes: profile.nodes,
       durability: this.#lasting ? 'sync' : 'interval',
-      segmentBytes: random.pick([256 * 1024, 1024 * 1024]),
-      valueBytesMax: VALUE_BYTES_MAX,
+      // Small ones fill up, and a full disk has no room for the next.
+      segmentBytes: random.pick([8, 16, 32]) * Math.max(16_384, valueBytesMax),
+      valueBytesMax,
+      onEnd: (name, node) => watch.onEnd(name, node),
+      onRecovered: (name, node) => watch.onStart(name, node),
       isExpectedEnd: FaultPlan.isExpectedEnd,
       isExpectedRefusal: FaultPlan.isExpectedRefusal,
       ...(journal.on
@@ -140,7 +156,8 @@ class Run {
     // Slow disks leave more for a power cut to lose.
     const syncMsMax = random.pick([3, 3, 15, 40]);
     this.#cluster.names.map((name) => Object.assign(world.disk(name).behaviour, { syncMsMax }));
-    this.#keys = keysOf(profile.keys);
+    const intervalMs = random.pick([200, 500, 1200]);
+    this.faults = new FaultPlan(world, this.#cluster, { powerLoss: this.#lasting, intervalMs }, journal);
     const clients = profile.bareClients + profile.realClients;
     const workloadOptions = {
       bareClients: profile.bareClients,
@@ -148,14 +165,15 @@ class Run {
       keys: this.#keys,
       // Batches and bursts make more than one operation of an action.
       intervalMs: (clients * LOAD_MS * 1.4) / profile.operations,
-      valueBytesMax: VALUE_BYTES_MAX,
+      valueBytesMax,
       keyBytesMax: KEY_BYTES_MAX,
       largeShare: profile.largeShare,
       batchShare: profile.batchShare,
+      ttlShare: profile.ttlShare,
+      scanShare: profile.scanShare,
+      lateMsMax: this.faults.delaysAnswers ? undefined : LATE_MS_MAX,
     };
     this.load = new Workload(world, this.#cluster, workloadOptions, broken, journal);
-    const intervalMs = random.pick([200, 500, 1200]);
-    this.faults = new FaultPlan(world, this.#cluster, { powerLoss: this.#lasting, intervalMs }, journal);
   }
 
   async execute(): Promise<void> {
@@ -200,7 +218,9 @@ class Run {
     world.run(world.nowMs + 500);
     checkConverged(world, cluster, this.#keys, broken);
     checkLogs(cluster, history, broken);
-    checkRegular(history, broken);
+    checkRegular(history, this.faults.movesClocks, broken);
+    if (!this.faults.movesClocks) checkExpiry(history, broken);
+    checkScans(history, broken);
     checkHistory(history, final, this.#lasting, broken);
   }
 }

@@ -14,6 +14,7 @@ import {
 } from './history.js';
 import type { Journal } from './journal.js';
 import { ownersOf } from './owner-versions.js';
+import { PipelineOrder } from './pipeline-order.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimWorld } from './sim-world.js';
@@ -32,6 +33,12 @@ export interface WorkloadOptions {
   readonly largeShare: number;
   /** Share of batches among the operations of the client library. */
   readonly batchShare: number;
+  /** Share of values that expire, among those that the client library sets. */
+  readonly ttlShare: number;
+  /** Share of scans among the operations of the client library. */
+  readonly scanShare: number;
+  /** How long after its deadline an answer of a node may come; undefined where a fault explains any delay. */
+  readonly lateMsMax: number | undefined;
 }
 
 /** What all clients of one run share. */
@@ -43,6 +50,12 @@ export interface WorkloadContext {
   readonly broken: BrokenPromises;
   readonly journal: Journal;
   readonly workload: Workload;
+}
+
+/** When something began: its place in the history, and the time of the world. */
+export interface Begun {
+  readonly moment: number;
+  readonly ms: number;
 }
 
 /** A client: `act` asks something, at a random moment. */
@@ -63,6 +76,7 @@ export class Workload {
   readonly #context: WorkloadContext;
   readonly #actors: Actor[] = [];
   readonly #random: SimRandom;
+  readonly #order: PipelineOrder = new PipelineOrder();
   #untilMs = 0;
 
   constructor(
@@ -105,15 +119,18 @@ export class Workload {
     return random.chance(0.5) ? keys[random.below(Math.min(4, keys.length))] : random.pick(keys);
   }
 
-  beginWrite(random: SimRandom, key: string, isSet: boolean, level: number, who: string): WriteEvent {
-    const { journal } = this.#context;
+  beginWrite(random: SimRandom, key: string, isSet: boolean, level: number, who: string, ttlMs = 0): WriteEvent {
+    const { journal, world } = this.#context;
     const id = this.history.writes.length;
     const write: WriteEvent = {
       id,
       key,
       value: isSet ? this.#value(random, id) : undefined,
       level,
+      ttlMs,
       begun: this.history.moment(),
+      begunMs: world.nowMs,
+      answeredMs: Number.POSITIVE_INFINITY,
       answered: Number.POSITIVE_INFINITY,
       outcome: 'unknown',
       stamp: undefined,
@@ -124,10 +141,14 @@ export class Workload {
     return write;
   }
 
-  /** `stamp`: what the reply said; undefined when it does not tell. `token`: the session's, when the write was sent. */
-  acknowledge(write: WriteEvent, stamp: SeenStamp | undefined, token: number): void {
-    const { journal, broken } = this.#context;
+  /**
+   * `stamp`: what the reply said; undefined when it does not tell. `token`: the session's, when the write was sent.
+   * `line`: the connection or client whose writes to one key keep their order.
+   */
+  acknowledge(write: WriteEvent, stamp: SeenStamp | undefined, token: number, line: object): void {
+    const { journal, broken, world } = this.#context;
     write.answered = this.history.moment();
+    write.answeredMs = world.nowMs;
     write.outcome = 'acknowledged';
     this.done++;
     write.stamp = stamp ?? this.#stampOf(write);
@@ -137,28 +158,35 @@ export class Workload {
     if (write.stamp.counter <= token) {
       broken.add(`write ${write.id} got @${stampText(write.stamp)} although its session had seen ${token}`, write.key);
     }
+    this.#order.acknowledged(line, write, write.stamp, broken);
     if (write.level !== LEVEL.one) this.#checkHolders(write, write.stamp);
   }
 
   failWrite(write: WriteEvent, outcome: Exclude<WriteOutcome, 'acknowledged'>, why: string): void {
     write.answered = this.history.moment();
+    write.answeredMs = this.#context.world.nowMs;
     write.outcome = outcome;
     if (outcome === 'unknown') this.unknown++;
     this.#context.journal.note(write.key, () => `write ${write.id} failed, ${outcome}: ${why}`);
   }
 
-  beginRead(): number {
+  beginRead(key: string, what: string): Begun {
     this.begun++;
-    return this.history.moment();
+    const begun = { moment: this.history.moment(), ms: this.#context.world.nowMs };
+    this.#context.journal.note(key, () => `${what} (${begun.moment})`);
+    return begun;
   }
 
-  answerRead(key: string, begun: number, quorum: boolean, stamp: SeenStamp | undefined, content: Content): void {
+  answerRead(key: string, begun: Begun, quorum: boolean, stamp: SeenStamp | undefined, content: Content): void {
     const answered = this.history.moment();
+    const answeredMs = this.#context.world.nowMs;
     this.done++;
-    this.history.reads.push({ key, quorum, begun, answered, stamp, content });
+    const { moment, ms: begunMs } = begun;
+    if (stamp !== undefined && stamp.counter > 0) this.#checkAnswer(key, quorum, stamp);
+    this.history.reads.push({ key, quorum, begun: moment, answered, begunMs, answeredMs, stamp, content });
     this.#context.journal.note(key, () => {
       const what = content.kind === 'value' ? valueText(content.value) : content.kind;
-      return `read ${quorum ? 'at quorum' : 'at one'} (begun at ${begun}): ${what} @${stamp ? stampText(stamp) : '?'}`;
+      return `read ${quorum ? 'at quorum' : 'at one'} (begun at ${moment}): ${what} @${stamp ? stampText(stamp) : '?'}`;
     });
   }
 
@@ -198,22 +226,39 @@ export class Workload {
   }
 
   /**
-   * What was acknowledged stands on enough owners at that very moment, durably (mechanisms: Plain writes and reads). An
-   * owner that is down is given the benefit of the doubt.
+   * What was acknowledged stands on enough owners at that very moment, durably (mechanisms: Plain writes and reads).
    */
   #checkHolders(write: WriteEvent, stamp: SeenStamp): void {
-    const { world, cluster, broken } = this.#context;
-    const versions = ownersOf(world, cluster, write.key);
-    const needed = write.level === LEVEL.all ? versions.length : Math.floor(versions.length / 2) + 1;
+    const { holders, owners, text } = this.#holdersOf(write.key, stamp);
+    const needed = write.level === LEVEL.all ? owners : Math.floor(owners / 2) + 1;
+    if (holders >= needed) return;
+    const what = `write ${write.id} was acknowledged @${stampText(stamp)} with ${holders} of ${needed} holders`;
+    this.#context.broken.add(`${what}: ${text()}`, write.key);
+  }
+
+  /** What was read stands durably on a majority, or at one replica at least: no reply speaks of anything else. */
+  #checkAnswer(key: string, quorum: boolean, stamp: SeenStamp): void {
+    const { holders, owners, text } = this.#holdersOf(key, stamp);
+    const needed = quorum ? Math.floor(owners / 2) + 1 : 1;
+    if (holders >= needed) return;
+    this.#context.broken.add(`@${stampText(stamp)} was read with ${holders} of ${needed} holders: ${text()}`, key);
+  }
+
+  /** Owners that hold a version durably, or a newer one. One that is down is given the benefit of the doubt. */
+  #holdersOf(key: string, stamp: SeenStamp): { holders: number; owners: number; text: () => string } {
+    const { world, cluster } = this.#context;
+    const versions = ownersOf(world, cluster, key);
     const holders = versions.filter((version) => {
       if (version === 'down') return true;
       const order = orderOf(version.stamp, stamp);
       return order > 0 || (order === 0 && version.durable);
     });
-    if (holders.length >= needed) return;
-    broken.add(
-      `write ${write.id} was acknowledged @${stampText(stamp)} with ${holders.length} of ${needed} holders`,
-      write.key,
-    );
+    const text = (): string =>
+      versions
+        .map((held) =>
+          held === 'down' ? held : `${held.node} @${stampText(held.stamp)}${held.durable ? '' : ' soon'}`,
+        )
+        .join(', ');
+    return { holders: holders.length, owners: versions.length, text };
   }
 }

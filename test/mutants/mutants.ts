@@ -1,20 +1,19 @@
+import { CLIENT_MUTANTS } from './mutants-client.js';
+import { READ_MUTANTS } from './mutants-reads.js';
+import { STORAGE_MUTANTS } from './mutants-storage.js';
+import { WRITE_MUTANTS } from './mutants-writes.js';
+
 /** One planted bug: a text of the compiled code, and what stands there instead. */
 export interface Mutant {
   readonly name: string;
   /** What it gets wrong, in a sentence. */
   readonly why: string;
-  /** Below `dist/`, or below a workspace: the end of the module's address. */
+  /** The compiled module, from the root of the repository. */
   readonly file: string;
+  /** Stands there exactly once; whitespace stands for any whitespace. */
   readonly find: string;
   readonly replace: string;
 }
 
-export const MUTANTS: readonly Mutant[] = [
-  {
-    name: 'acknowledges-before-sync',
-    why: 'A record counts as durable when it is written, not when it is synced.',
-    file: 'src/storage/store.js',
-    find: "return this.#options.durability === 'sync' ? writer.syncedLsn : writer.writtenLsn;",
-    replace: 'return writer.writtenLsn;',
-  },
-];
+/** All planted bugs. Each is caught within 500 seeds, or the simulator has a hole. */
+export const MUTANTS: readonly Mutant[] = [...WRITE_MUTANTS, ...READ_MUTANTS, ...STORAGE_MUTANTS, ...CLIENT_MUTANTS];

@@ -13,7 +13,7 @@ async function run(seed: number): Promise<RunReport> {
       () => {
         if (isGiven) return undefined;
         isGiven = true;
-        return { seed, trace: false };
+        return { seed };
       },
       (report) => reports.push(report),
     );

@@ -44,7 +44,7 @@ async function runAll(pool: WorkerPool, options: SimOptions, first: number): Pro
   let next = 0;
   const give = (): SimulateOptions | undefined => {
     if (next === seeds) return undefined;
-    return { seed: first + next++, minutes, workload, trace: trace && seeds === 1 };
+    return { seed: first + next++, minutes, workload, trace: trace && seeds === 1 ? 'all' : undefined };
   };
   await pool.run(give, (report) => {
     summary.add(report);
@@ -80,7 +80,7 @@ async function show(options: SimOptions, report: RunReport): Promise<void> {
   const give = (): SimulateOptions | undefined => {
     if (isGiven) return undefined;
     isGiven = true;
-    return { seed, minutes: options.minutes, workload: options.workload, trace: true };
+    return { seed, minutes: options.minutes, workload: options.workload, trace: 'around' };
   };
   const again = new WorkerPool(1);
   try {
