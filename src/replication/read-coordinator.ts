@@ -185,7 +185,11 @@ export class ReadCoordinator {
     const kind = view.getUint8(body);
     const counter = readCounter(view, body + 4);
     const node = view.getUint16(body + 12, true);
-    if (kind === VersionKind.same) {
+    if (operation.phase === 'write-back') {
+      // What is returned is settled: replicas are storing it. Who holds something newer holds enough.
+      operation.answered |= 1 << member;
+      if (compareStamps(counter, node, operation.counter, operation.node) >= 0) operation.holders |= 1 << member;
+    } else if (kind === VersionKind.same) {
       // The own version was durable and voted for before the question left, so it is one of those known.
       operation.answered |= 1 << member;
       if (operation.counter === counter && operation.node === node) operation.holders |= 1 << member;

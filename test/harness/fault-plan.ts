@@ -97,7 +97,9 @@ export class FaultPlan {
 
   /** A disk that fails to sync or to write ends its node. */
   static isExpectedEnd(error: Error): boolean {
-    return error instanceof StorageError && error.code === 'io';
+    return (
+      (error instanceof StorageError && error.code === 'io') || (error instanceof DiskError && error.kind === 'io')
+    );
   }
 
   /** The same keeps it from starting, and so does a full disk. */

@@ -35,7 +35,14 @@ export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): Own
     if (!store.lookup(hash, bytes, view, 0, bytes.length)) {
       // An absent key answers with the floor of its partition.
       const { counter, node } = store.found;
-      return { node: name, stamp: { counter, node }, absent: true, expires: false, durable: true, text: () => undefined };
+      return {
+        node: name,
+        stamp: { counter, node },
+        absent: true,
+        expires: false,
+        durable: true,
+        text: () => undefined,
+      };
     }
     const { counter, node, durable, kind, bytes: held, valueStart, valueLength, expiresAtMs } = store.found;
     const text = (): string | undefined =>

@@ -182,7 +182,7 @@ export class Workload {
     const answeredMs = this.#context.world.nowMs;
     this.done++;
     const { moment, ms: begunMs } = begun;
-    if (stamp !== undefined && stamp.counter > 0) this.#checkAnswer(key, quorum, stamp);
+    if (stamp !== undefined && stamp.counter > 0) this.#checkAnswer(key, quorum, stamp, content.kind === 'absent');
     this.history.reads.push({ key, quorum, begun: moment, answered, begunMs, answeredMs, stamp, content });
     this.#context.journal.note(key, () => {
       const what = content.kind === 'value' ? valueText(content.value) : content.kind;
@@ -237,19 +237,22 @@ export class Workload {
   }
 
   /** What was read stands durably on a majority, or at one replica at least: no reply speaks of anything else. */
-  #checkAnswer(key: string, quorum: boolean, stamp: SeenStamp): void {
-    const { holders, owners, text } = this.#holdersOf(key, stamp);
+  #checkAnswer(key: string, quorum: boolean, stamp: SeenStamp, isAbsent: boolean): void {
+    const { holders, owners, text } = this.#holdersOf(key, stamp, isAbsent);
     const needed = quorum ? Math.floor(owners / 2) + 1 : 1;
     if (holders >= needed) return;
     this.#context.broken.add(`@${stampText(stamp)} was read with ${holders} of ${needed} holders: ${text()}`, key);
   }
 
-  /** Owners that hold a version durably, or a newer one. One that is down is given the benefit of the doubt. */
-  #holdersOf(key: string, stamp: SeenStamp): { holders: number; owners: number; text: () => string } {
+  /**
+   * Owners that hold a version durably, or a newer one. One that is down is given the benefit of the doubt. For a key
+   * that is absent the stamp may be a floor: having no value is enough.
+   */
+  #holdersOf(key: string, stamp: SeenStamp, isAbsent = false): { holders: number; owners: number; text: () => string } {
     const { world, cluster } = this.#context;
     const versions = ownersOf(world, cluster, key);
     const holders = versions.filter((version) => {
-      if (version === 'down') return true;
+      if (version === 'down' || (isAbsent && (version.expires || version.text() === undefined))) return true;
       const order = orderOf(version.stamp, stamp);
       return order > 0 || (order === 0 && version.durable);
     });
