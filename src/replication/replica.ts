@@ -3,6 +3,7 @@ import {
   copyBytes,
   FRAME_HEADER_BYTES,
   frameCorrelation,
+  frameCounter,
   keyHash,
   Opcode,
   ProtocolError,
@@ -97,9 +98,14 @@ export class Replica {
     const expiresAtMs = versionDeadline(view, body, keyEnd, end, kind === RecordKind.value);
     const valueStart = keyEnd + expiryBytes(expiresAtMs);
     const correlation = frameCorrelation(view, start);
+    const counter = readCounter(view, body + 4);
+    // Checksums end where a log does. The sender's clock has passed every stamp that it speaks of, and is below 2^53.
+    if (counter > frameCounter(view, start)) {
+      throw new ProtocolError('bad-request', body, `repair with counter ${counter} above the sender's clock`);
+    }
     const stored = this.store(
       kind,
-      readCounter(view, body + 4),
+      counter,
       view.getUint16(body + 12, true),
       bytes,
       view,

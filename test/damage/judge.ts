@@ -67,6 +67,19 @@ export class Judge {
     return this.#contentProblem(log, expected.lsn);
   }
 
+  /** As `verdict`, of any damage: refused, or recovered as far as it says. */
+  beginning(files: ReadonlyMap<string, Uint8Array>): string | undefined {
+    let log: RecoveredLog;
+    try {
+      log = this.#recover(files);
+    } catch (error) {
+      if (error instanceof StorageError && (error.code === 'corrupt' || error.code === 'unsupported-format')) return;
+      throw error;
+    }
+    if (log.lastLsn > this.#sample.records.length) return `recovered up to LSN ${log.lastLsn}, which was never given`;
+    return this.#contentProblem(log, log.lastLsn);
+  }
+
   #recover(files: ReadonlyMap<string, Uint8Array>): RecoveredLog {
     const disk = new MemoryFiles(files);
     return recoverLog({ disk, segmentBytes: SMALL_SEGMENT_BYTES, ...PLACEMENT, pool: this.#pool });

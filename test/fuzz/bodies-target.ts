@@ -1,0 +1,86 @@
+import {
+  decodeAuditDiffering,
+  decodeAuditFetch,
+  decodeAuditList,
+  decodeAuditRoots,
+  decodeAuditTable,
+  decodeBatchReply,
+  decodeErrorBody,
+  decodeQuorumGetReply,
+  decodeReplicaPage,
+  decodeScanReply,
+  decodeTopology,
+  encodeAuditDiffering,
+  encodeAuditFetch,
+  encodeAuditList,
+  encodeAuditRoots,
+  encodeErrorBody,
+  encodeScanReply,
+  encodeTopology,
+  FRAME_HEADER_BYTES,
+  Opcode,
+} from '@memdb/protocol';
+import { viewOf } from '../harness/protocol-frames.js';
+import type { FuzzTarget } from './fuzz.js';
+import { refusing } from './refusing.js';
+
+type Decoder = (bytes: Uint8Array, view: DataView, start: number, end: number) => unknown;
+
+/** What a client or a node reads out of a reply. Batch and quorumGet replies count from the start of the frame. */
+const decoders: readonly Decoder[] = [
+  decodeErrorBody,
+  decodeTopology,
+  decodeScanReply,
+  decodeReplicaPage,
+  (bytes, view, start, end) => decodeQuorumGetReply(bytes, view, start - FRAME_HEADER_BYTES, end),
+  (bytes, view, start, end) => decodeBatchReply(bytes, view, start - FRAME_HEADER_BYTES, end, Opcode.getMany),
+  (bytes, view, start, end) => decodeBatchReply(bytes, view, start - FRAME_HEADER_BYTES, end, Opcode.setMany),
+  (_bytes, view, start, end) => decodeAuditRoots(view, start, end),
+  (_bytes, view, start, end) => decodeAuditDiffering(view, start, end),
+  (_bytes, view, start, end) => decodeAuditList(view, start, end),
+  (_bytes, view, start, end) => decodeAuditTable(view, start, end, 4),
+  (_bytes, view, start, end) => decodeAuditFetch(view, start, end),
+];
+
+const floor = { counter: 5, node: 1, cutoffMs: 9 };
+const versions = [{ hash: 1, counter: 2, node: 3, kind: 2 }];
+const node = {
+  number: 1,
+  uuid: 'a1000000-0000-4000-8000-000000000001',
+  address: 'h:1',
+  http: '',
+  zone: '',
+  host: 'h',
+  weight: 1,
+};
+
+/** No body makes a decoder do anything but return or refuse. The first byte says which decoder. */
+export const bodiesTarget: FuzzTarget = {
+  name: 'bodies',
+  corpus: () => {
+    const bodies = [
+      encodeErrorBody({ code: 'timeout', outcome: 'unknown', message: 'too late' }),
+      encodeTopology({
+        epoch: 1,
+        clusterId: new Uint8Array(16).fill(1),
+        hashSeed: 1,
+        partitions: 2,
+        replicas: 1,
+        nodes: [node],
+        owners: new Uint16Array([1, 1]),
+      }),
+      encodeScanReply({ partition: 1, position: 2, after: new Uint8Array([65]) }, 1, new Uint8Array([1, 0, 66])),
+      encodeAuditDiffering([1, 2, 3]),
+      encodeAuditRoots([{ partition: 1, floor, first: 1, second: 2 }]),
+      encodeAuditList({ partition: 1, floor, bucket: 2, versions }),
+      encodeAuditFetch(1, versions),
+      new Uint8Array(64),
+    ];
+    return bodies.flatMap((body) => decoders.map((_, index) => new Uint8Array([index, ...body])));
+  },
+  run: (input) => {
+    const decode = decoders[(input[0] ?? 0) % decoders.length];
+    const bytes = new Uint8Array([...new Uint8Array(FRAME_HEADER_BYTES), ...input.subarray(1)]);
+    refusing(() => decode?.(bytes, viewOf(bytes), FRAME_HEADER_BYTES, bytes.length));
+  },
+};
