@@ -1,3 +1,5 @@
+import type { Disk } from '../ports/disk.js';
+
 /** What a command sees of the process it runs in. Tests pass their own. */
 export interface CliIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -6,6 +8,11 @@ export interface CliIo {
   /** A person is looking: a value gets a newline after it. */
   readonly outputIsTerminal: boolean;
   writeOutput(data: string | Uint8Array): void;
+  /** The wall clock, Unix milliseconds. */
+  nowMs(): number;
+  isDirectory(path: string): boolean;
+  /** A directory, which need not exist yet. */
+  openDirectory(path: string): Disk;
   /** Resolves once whoever reads standard output has taken what was written. */
   outputDrained(): Promise<void>;
   writeError(text: string): void;

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { systemErrorCode } from '../platform/disk-error.js';
-import { readWholeFile } from '../platform/whole-file.js';
+import { FileDisk } from '../platform/file-disk.js';
+import { SystemClock } from '../platform/system-clock.js';
+import { isDirectory, readWholeFile } from '../platform/whole-file.js';
 import { CliError } from './cli-error.js';
 import type { CliIo } from './cli-io.js';
 import { ExitCode } from './exit-code.js';
@@ -16,6 +18,7 @@ export function processIo(): ProcessIo {
   // Whoever reads our output may stop reading (`| head`): that is no failure of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.failed));
   const workingDirectory = process.cwd();
+  const clock = new SystemClock();
   const readFile = (path: string): Uint8Array => {
     try {
       return readWholeFile(resolve(workingDirectory, path));
@@ -28,6 +31,9 @@ export function processIo(): ProcessIo {
     workingDirectory,
     outputIsTerminal: process.stdout.isTTY === true,
     writeOutput: (data) => void process.stdout.write(data),
+    nowMs: () => clock.wallMs(),
+    isDirectory: (path) => isDirectory(resolve(workingDirectory, path)),
+    openDirectory: (path) => new FileDisk(resolve(workingDirectory, path)),
     outputDrained: () =>
       new Promise((resolve) => {
         if (process.stdout.writableNeedDrain) process.stdout.once('drain', resolve);

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { CliContext } from './cli-context.js';
 import type { CliIo } from './cli-io.js';
+import { registerBackup } from './commands/backup.js';
 import { registerContains } from './commands/contains.js';
 import { registerDelete } from './commands/delete.js';
 import { registerDev } from './commands/dev.js';
@@ -9,6 +10,7 @@ import { registerKeygen } from './commands/keygen.js';
 import { registerKeys } from './commands/keys.js';
 import { registerLog } from './commands/log.js';
 import { registerQuorumGet } from './commands/quorum-get.js';
+import { registerRestore } from './commands/restore.js';
 import { registerServer } from './commands/server.js';
 import { registerSet } from './commands/set.js';
 import { ExitCode } from './exit-code.js';
@@ -78,6 +80,8 @@ function buildProgram(version: string, context: CliContext): Command {
     registerContains,
     registerQuorumGet,
     registerKeys,
+    registerBackup,
+    registerRestore,
     registerLog,
   ]) {
     register(program, context);

@@ -104,6 +104,15 @@ export function* dumpSegment(bytes: Uint8Array): Generator<DescribedRecord, void
   if (typeof header === 'object') yield* walk(bytes, view, header);
 }
 
+/** Describes the record at `offset`, which `dumpSegment` has found before; undefined when it does not verify any more. */
+export function describeRecordAt(bytes: Uint8Array, offset: number): DescribedRecord | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const header = headerOf(view);
+  if (typeof header !== 'object') return undefined;
+  const lsn = header.firstLsn + ((recordLsnLow(view, offset) - header.firstLsn) >>> 0);
+  return describe(bytes, view, header, offset, lsn);
+}
+
 /** The header, `unused`, or why it cannot be one. */
 function headerOf(view: DataView): SegmentHeader | string {
   if (view.byteLength < SEGMENT_HEADER_BYTES) return 'the file ends inside the header';
@@ -121,8 +130,16 @@ function* walk(bytes: Uint8Array, view: DataView, header: SegmentHeader): Genera
     if (record === undefined) return;
     yield record;
     offset += record.bytes;
-    if (record.kind !== 'batch') lsn++;
+    lsn = record.kind === 'batch' ? record.lsn : record.lsn + 1;
   }
+}
+
+/** The LSN of the record at `offset`, where `lsn` would come next: records keep theirs in a copy, so it has gaps. */
+function lsnAt(view: DataView, header: SegmentHeader, offset: number, lsn: number): number | undefined {
+  const lsnLow = recordLsnLow(view, offset);
+  if (lsnLow === lsn >>> 0) return lsn;
+  const own = header.firstLsn + ((lsnLow - header.firstLsn) >>> 0);
+  return header.id >= COPY_ID_FIRST && own > lsn ? own : undefined;
 }
 
 function describe(
@@ -130,13 +147,14 @@ function describe(
   view: DataView,
   header: SegmentHeader,
   offset: number,
-  lsn: number,
+  nextLsn: number,
 ): DescribedRecord | undefined {
+  const lsn = lsnAt(view, header, offset, nextLsn);
   const kindLength = recordKindLength(view, offset);
   const length = lengthOf(kindLength);
   const size = paddedRecordBytes(length);
   const lsnLow = recordLsnLow(view, offset);
-  if (length < RECORD_HEADER_BYTES || size > bytes.length - offset || lsnLow !== lsn >>> 0) return undefined;
+  if (length < RECORD_HEADER_BYTES || size > bytes.length - offset || lsn === undefined) return undefined;
   const checksum = contentHash(view, offset + 8, offset + size) + recordSalt(header.generation, offset, lsnLow);
   const kind = KIND_NAMES[kindOf(kindLength)];
   const keyEnd = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);

@@ -38,6 +38,11 @@ async function run(words: readonly string[], options: RunOptions = {}): Promise<
     workingDirectory: '/nowhere',
     outputIsTerminal: options.terminal === true,
     writeOutput: (data) => void output.push(typeof data === 'string' ? Buffer.from(data) : data),
+    nowMs: () => 1_800_000_000_000,
+    isDirectory: () => false,
+    openDirectory: () => {
+      throw new Error('no directory');
+    },
     outputDrained: async () => {},
     writeError: (text) => {
       errors += text;

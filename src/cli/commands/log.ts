@@ -1,18 +1,24 @@
 import type { Command } from 'commander';
 import { type DescribedRecord, dumpSegment, type SegmentReport, verifySegment } from '../../storage/log-inspect.js';
+import { INCOMPLETE_FILE, requireManifest } from '../backup/backup-manifest.js';
+import { verifyBackup } from '../backup/verify-backup.js';
 import type { CliContext } from '../cli-context.js';
 import { ExitCode } from '../exit-code.js';
 import type { JsonValue } from '../report.js';
 import { asText, showValue, valueFields } from '../value-text.js';
 
-/** `memdb log verify|dump FILE`: reads a segment file; the node need not run and is not disturbed. */
+/** `memdb log verify FILE|DIR`, `memdb log dump FILE`: reads a segment file; the node need not run and is not disturbed. */
 export function registerLog(program: Command, context: CliContext): void {
   const log = program.command('log').description('read a segment file of a data directory');
   log
     .command('verify')
     .description('check every checksum; exits with 1 when something that was durable is damaged')
-    .argument('<file>')
+    .argument('<file>', 'a segment file, or the directory of a backup')
     .action((file: string) => {
+      if (context.io.isDirectory(file)) {
+        verifyDirectory(file, context);
+        return;
+      }
       const report = verifySegment(context.io.readFile(file));
       context.report.result(verifyDocument(file, report), `${verifyText(file, report)}\n`);
       noteDamage(report, context);
@@ -31,6 +37,37 @@ export function registerLog(program: Command, context: CliContext): void {
       context.report.result(document, lines.map((line) => `${line}\n`).join(''));
       noteDamage(report, context);
     });
+}
+
+function verifyDirectory(directory: string, context: CliContext): void {
+  const disk = context.io.openDirectory(directory);
+  const manifest = requireManifest(disk, directory);
+  const interrupted = disk.exists(INCOMPLETE_FILE);
+  const check = verifyBackup(disk, manifest);
+  const lines = check.damage.map(
+    ({ file, offset, reason }) => `  DAMAGED: ${directory}/${file}, offset ${offset}: ${reason}`,
+  );
+  if (lines.length === 0) lines.push('  sound');
+  if (interrupted) lines.push('  A later backup did not come to its end; this is the one before. Run it again.');
+  const { segments, bytes, records } = check;
+  const head = `${directory}: backup begun ${manifest.begun}: ${records} records in ${segments} segments, ${bytes} bytes`;
+  const damage = check.damage.map((place) => ({ ...place }));
+  const nodes = manifest.nodes.map(({ number, node, lastLsn }) => ({ number, id: node, lastLsn }));
+  context.report.result(
+    {
+      directory,
+      valid: damage.length === 0,
+      begun: manifest.begun,
+      nodes,
+      segments,
+      bytes,
+      records,
+      interrupted,
+      damage,
+    },
+    `${[head, ...lines].join('\n')}\n`,
+  );
+  if (damage.length > 0) context.exitCode = ExitCode.failed;
 }
 
 function noteDamage(report: SegmentReport, context: CliContext): void {
