@@ -33,7 +33,7 @@ export async function takeSegment(
   if (!disk.exists(path)) disk.replace(path, new Uint8Array(0));
   const file = disk.open(path);
   try {
-    await fetch(snapshot, wanted, file, have);
+    await receive(snapshot, wanted, file, have);
     if (file.size() < capacity) file.write(ZERO, 0, 1, capacity - 1);
     await synced(file);
     const content = readFile(file, capacity);
@@ -68,7 +68,7 @@ function checkHeld(disk: Disk, directory: string, held: BackupSegment): number {
   throw new CliError('backup-damaged', ExitCode.failed, message);
 }
 
-async function fetch(snapshot: NodeSnapshot, wanted: SnapshotSegment, file: DiskFile, from: number): Promise<void> {
+async function receive(snapshot: NodeSnapshot, wanted: SnapshotSegment, file: DiskFile, from: number): Promise<void> {
   let next = from;
   const work = async (): Promise<void> => {
     while (next < wanted.bytes) {
