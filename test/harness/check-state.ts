@@ -16,6 +16,15 @@ import type { SimWorld } from './sim-world.js';
 
 /** What the nodes hold, looked at from outside: nothing here is an operation of a client. */
 
+/** Whether all owners of all keys hold the same by now. */
+export function isConverged(world: SimWorld, cluster: SimCluster, keys: readonly string[]): boolean {
+  return keys.every((key) => {
+    const versions = ownersOf(world, cluster, key);
+    const first = versions[0];
+    return versions.every((version) => version !== 'down' && first !== 'down' && isSame(version, first));
+  });
+}
+
 /** Every owner of every key holds the same version, byte for byte. */
 export function checkConverged(
   world: SimWorld,

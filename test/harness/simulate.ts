@@ -3,7 +3,7 @@ import { checkExpiry } from './check-expiry.js';
 import { checkHistory } from './check-history.js';
 import { checkRegular } from './check-regular.js';
 import { checkScans } from './check-scans.js';
-import { checkConverged, checkCursors, checkLogs } from './check-state.js';
+import { checkConverged, checkCursors, checkLogs, isConverged } from './check-state.js';
 import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
 import { Journal } from './journal.js';
@@ -24,6 +24,9 @@ const CALM_MORE_MAX = 5;
 const SETTLE_MS = 4000;
 /** By then every peer must have been sent what it missed. */
 const CATCH_UP_MS = 20_000;
+/** And by then every replica must hold the same, looked at in steps. */
+const CONVERGE_MS = 30_000;
+const STEP_MS = 250;
 /** How often in a run the cursors are compared with what the peers hold. */
 const CURSOR_CHECKS = 3;
 /** A run that did less than this has shown nothing (testing: Simulation). */
@@ -214,6 +217,11 @@ class Run {
       broken.add(`the streams are not idle ${CATCH_UP_MS / 1000} s after everything healed`);
     }
     checkCursors(world, cluster, broken);
+    // The streams bring what was missed, comparison what no log knew: nobody has to read a key for that.
+    for (let waitedMs = 0; waitedMs < CONVERGE_MS && !isConverged(world, cluster, this.#keys); waitedMs += STEP_MS) {
+      world.run(world.nowMs + STEP_MS);
+    }
+    checkConverged(world, cluster, this.#keys, broken);
     const final = readAll(cluster, this.#keys, broken);
     world.run(world.nowMs + 500);
     checkConverged(world, cluster, this.#keys, broken);

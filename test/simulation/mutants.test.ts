@@ -1,0 +1,19 @@
+import { randomInt } from 'node:crypto';
+import test from 'ava';
+import { huntMutant } from '../mutants/hunt-mutant.js';
+import { MUTANTS } from '../mutants/mutants.js';
+
+/** Planted bugs hunted by one run of the tests; `npm run mutants` hunts them all. */
+const PART = 4;
+const SEEDS_MAX = 500;
+const first = randomInt(MUTANTS.length);
+const part = [...MUTANTS, ...MUTANTS].slice(first, first + PART);
+
+for (const { name, why } of part) {
+  test.serial(`the simulator catches the mutant ${name}: ${why}`, async (t) => {
+    t.timeout(240_000);
+    const caught = await huntMutant(name, SEEDS_MAX, 2);
+    t.truthy(caught, `npm run mutants -- ${name}`);
+    if (caught !== undefined) t.log(`seed ${caught.seed}: ${caught.broken.split('\n')[0]}`);
+  });
+}
