@@ -98,7 +98,7 @@ export class BareActor implements Actor {
     if (this.#session) connection.counter = Math.max(connection.counter, this.#token);
     const timeoutMs = random.chance(0.02) ? 1 + random.below(5) : TIMEOUT_MS;
     const dice = random.below(20);
-    if (dice < 10) this.#write(target, key, dice < 8, timeoutMs);
+    if (dice < 10) this.#write(target, key, !random.chance(this.#context.options.deleteShare), timeoutMs);
     else this.#read(target, key, dice < 17, timeoutMs);
   }
 

@@ -92,8 +92,8 @@ export class ClientActor implements Actor {
     const random = this.#random;
     const key = this.#context.workload.pickKey(random);
     const dice = random.below(20);
-    if (dice < 8) this.#set(key);
-    else if (dice < 10) this.#delete(key);
+    if (dice < 10 && random.chance(this.#context.options.deleteShare)) this.#delete(key);
+    else if (dice < 10) this.#set(key);
     else if (dice < 16) this.#get(key);
     else if (dice < 18) this.#contains(key);
     else this.#quorumGet(key);

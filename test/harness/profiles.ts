@@ -9,24 +9,35 @@ export interface Profile {
   readonly largeShare: number;
   readonly batchShare: number;
   readonly ttlShare: number;
+  /** Share of deletions among the writes. */
+  readonly deleteShare: number;
   readonly scanShare: number;
+  readonly valueBytesMax: number;
+  readonly segmentBytes: number;
   /** Operations begun in a load phase of the usual length, on average. */
   readonly operations: number;
 }
 
 type ProfileMaker = (random: SimRandom) => Profile;
 
-const mixed: ProfileMaker = (random) => ({
-  nodes: random.chance(0.35) ? 5 : 3,
-  bareClients: 1 + random.below(4),
-  realClients: 1 + random.below(3),
-  keys: random.pick([3, 12, 60, 200]),
-  largeShare: random.pick([0, 0.02, 0.05]),
-  batchShare: 0.03,
-  ttlShare: random.pick([0, 0, 0.1]),
-  scanShare: 0.005,
-  operations: 2600,
-});
+const mixed: ProfileMaker = (random) => {
+  const valueBytesMax = random.pick([4096, 16_384, 65_536]);
+  return {
+    valueBytesMax,
+    // Small ones fill up, and a full disk has no room for the next.
+    segmentBytes: random.pick([8, 16, 32]) * Math.max(16_384, valueBytesMax),
+    nodes: random.chance(0.35) ? 5 : 3,
+    bareClients: 1 + random.below(4),
+    realClients: 1 + random.below(3),
+    keys: random.pick([3, 12, 60, 200]),
+    largeShare: random.pick([0, 0.02, 0.05]),
+    batchShare: 0.03,
+    ttlShare: random.pick([0, 0, 0.1]),
+    deleteShare: random.pick([0.1, 0.2, 0.4]),
+    scanShare: 0.005,
+    operations: 2600,
+  };
+};
 
 /** Workloads by name: `npm run sim -- --workload NAME`. */
 export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
@@ -38,6 +49,15 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   wide: (random) => ({ ...mixed(random), keys: 600 }),
   /** Values of all sizes up to the limit. */
   large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 1000 }),
+  /** Segments fill up, most of what they hold is dead soon, and deletions are purged. */
+  churn: (random) => ({
+    ...mixed(random),
+    keys: random.pick([12, 60]),
+    largeShare: 0.4,
+    deleteShare: 0.5,
+    valueBytesMax: 4096,
+    segmentBytes: 131_072,
+  }),
   /** Nothing but the client library, with many batches. */
   client: (random) => ({ ...mixed(random), bareClients: 0, realClients: 2 + random.below(4), batchShare: 0.2 }),
   /** Values that expire, and scans. */

@@ -136,12 +136,11 @@ class Run {
     this.#loadMs = options.minutes === undefined ? LOAD_MS : options.minutes * 60_000;
     this.#keys = keysOf(profile.keys);
     const watch = new RecoveryWatch(this.#keys, broken);
-    const valueBytesMax = random.pick([4096, 16_384, 65_536]);
+    const { valueBytesMax, segmentBytes } = profile;
     this.#cluster = new SimCluster(world, {
       nodes: profile.nodes,
       durability: this.#lasting ? 'sync' : 'interval',
-      // Small ones fill up, and a full disk has no room for the next.
-      segmentBytes: random.pick([8, 16, 32]) * Math.max(16_384, valueBytesMax),
+      segmentBytes,
       valueBytesMax,
       onEnd: (name, node) => watch.onEnd(name, node),
       onRecovered: (name, node) => watch.onStart(name, node),
@@ -173,6 +172,7 @@ class Run {
       largeShare: profile.largeShare,
       batchShare: profile.batchShare,
       ttlShare: profile.ttlShare,
+      deleteShare: profile.deleteShare,
       scanShare: profile.scanShare,
       lateMsMax: this.faults.delaysAnswers ? undefined : LATE_MS_MAX,
     };

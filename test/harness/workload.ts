@@ -35,6 +35,8 @@ export interface WorkloadOptions {
   readonly batchShare: number;
   /** Share of values that expire, among those that the client library sets. */
   readonly ttlShare: number;
+  /** Share of deletions among the writes to one key. */
+  readonly deleteShare: number;
   /** Share of scans among the operations of the client library. */
   readonly scanShare: number;
   /** How long after its deadline an answer of a node may come; undefined where a fault explains any delay. */

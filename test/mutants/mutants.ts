@@ -1,6 +1,7 @@
 import { CLIENT_MUTANTS } from './mutants-client.js';
 import { READ_MUTANTS } from './mutants-reads.js';
 import { STORAGE_MUTANTS } from './mutants-storage.js';
+import { UPKEEP_MUTANTS } from './mutants-upkeep.js';
 import { WRITE_MUTANTS } from './mutants-writes.js';
 
 /** One planted bug: a text of the compiled code, and what stands there instead. */
@@ -16,4 +17,10 @@ export interface Mutant {
 }
 
 /** All planted bugs. Each is caught within 500 seeds, or the simulator has a hole. */
-export const MUTANTS: readonly Mutant[] = [...WRITE_MUTANTS, ...READ_MUTANTS, ...STORAGE_MUTANTS, ...CLIENT_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...WRITE_MUTANTS,
+  ...READ_MUTANTS,
+  ...STORAGE_MUTANTS,
+  ...UPKEEP_MUTANTS,
+  ...CLIENT_MUTANTS,
+];
