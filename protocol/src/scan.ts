@@ -43,13 +43,15 @@ export interface ScanEntry {
 export interface ReplicaPage {
   readonly reach: number;
   readonly position: number;
+  /** Deletions at or below it are purged here: a key that the page does not hold counts as deleted with this stamp. */
+  readonly floor: WireStamp;
   readonly entries: ScanEntry[];
 }
 
 const REQUEST_FIXED_BYTES = 12;
 const REPLY_FIXED_BYTES = 16;
-/** reach 1 + zero 3 + position 4 + entries 4. */
-export const REPLICA_PAGE_FIXED_BYTES = 12;
+/** reach 1 + zero 3 + position 4 + entries 4 + floor 12. */
+export const REPLICA_PAGE_FIXED_BYTES = 24;
 /** key length 2 + absent 1 + zero 1 + stamp 12. */
 export const SCAN_ENTRY_FIXED_BYTES = 16;
 
@@ -146,13 +148,20 @@ export function appendScanEntry(
   out.appendRange(source, sourceView, start, length);
 }
 
-/** The body of a replica's page: `entries` is what `appendScanEntry` wrote. */
-export function encodeReplicaPage(reach: number, position: number, count: number, entries: Uint8Array): Uint8Array {
+/** The body of a replica's page: `entries` is what `appendScanEntry` wrote, `count` times. */
+export function encodeReplicaPage(
+  reach: number,
+  position: number,
+  floor: WireStamp,
+  count: number,
+  entries: Uint8Array,
+): Uint8Array {
   const body = new Uint8Array(REPLICA_PAGE_FIXED_BYTES + entries.length);
   const view = new DataView(body.buffer);
   view.setUint32(0, reach, true);
   view.setUint32(4, position, true);
   view.setUint32(8, count, true);
+  writeStamp(view, 12, floor.counter, floor.node);
   body.set(entries, REPLICA_PAGE_FIXED_BYTES);
   return body;
 }
@@ -165,6 +174,7 @@ export function decodeReplicaPage(bytes: Uint8Array, view: DataView, start: numb
   if (reach > ScanReach.end) body.fail(`reach ${reach}`);
   const position = body.u32('position');
   const count = body.u32('number of entries');
+  const floor = body.stamp();
   if (reach === ScanReach.lastEntry && count === 0) body.fail('a page without entries reaches to its last one');
   const entries: ScanEntry[] = [];
   for (let index = 0; index < count; index++) {
@@ -175,7 +185,7 @@ export function decodeReplicaPage(bytes: Uint8Array, view: DataView, start: numb
     entries.push({ key: body.bytes(keyBytes, 'key'), absent, stamp });
   }
   body.finish();
-  return { reach, position, entries };
+  return { reach, position, floor, entries };
 }
 
 function readPartition(body: BodyReader): number {

@@ -1,4 +1,12 @@
-import { compareStamps, keyHash, type ReplicaPage, type ScanEntry, ScanReach, scanPosition } from '@memdb/protocol';
+import {
+  compareStamps,
+  keyHash,
+  type ReplicaPage,
+  type ScanEntry,
+  ScanReach,
+  scanPosition,
+  type WireStamp,
+} from '@memdb/protocol';
 
 /** Where the pages that were merged end: everything up to here has been seen on all of them. */
 export type MergedReach =
@@ -13,6 +21,7 @@ interface Bound {
 }
 
 const TWO_32 = 4294967296;
+const NO_STAMP: WireStamp = { counter: 0, node: 0 };
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -45,12 +54,17 @@ export function mergePages(
     if (lowest === undefined || !isWithin(lowest, limit)) break;
     const { after: key, position } = lowest;
     let newest: ScanEntry = lowest.entry;
+    let floor = NO_STAMP;
     for (const cursor of cursors) {
-      if (cursor.isAtEnd || cursor.position !== position || Buffer.compare(cursor.after, key) !== 0) continue;
-      if (isNewer(cursor.entry, newest)) newest = cursor.entry;
+      if (cursor.isAtEnd || cursor.position !== position || Buffer.compare(cursor.after, key) !== 0) {
+        if (isNewer(cursor.floor, floor)) floor = cursor.floor;
+        continue;
+      }
+      if (isNewer(cursor.entry.stamp, newest.stamp)) newest = cursor.entry;
       cursor.move();
     }
-    if (!newest.absent) present(key);
+    // At or below the floor of a replica that lacks it, a value was read before its deletion came there and was purged.
+    if (!newest.absent && isNewer(newest.stamp, floor)) present(key);
   }
   if (limit.position === TWO_32) return { kind: 'end' };
   return { kind: 'place', ...limit };
@@ -71,6 +85,10 @@ class PageCursor {
 
   get isAtEnd(): boolean {
     return this.#index === this.#page.entries.length;
+  }
+
+  get floor(): WireStamp {
+    return this.#page.floor;
   }
 
   get entry(): ScanEntry {
@@ -105,6 +123,6 @@ function isWithin(key: Bound, limit: Bound): boolean {
   return order(key, limit) <= 0;
 }
 
-function isNewer(left: ScanEntry, right: ScanEntry): boolean {
-  return compareStamps(left.stamp.counter, left.stamp.node, right.stamp.counter, right.stamp.node) > 0;
+function isNewer(left: WireStamp, right: WireStamp): boolean {
+  return compareStamps(left.counter, left.node, right.counter, right.node) > 0;
 }

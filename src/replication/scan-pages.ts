@@ -13,6 +13,7 @@ import {
 } from '../model/record.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
+import { type Floor, NO_FLOOR } from '../storage/floors.js';
 import { SCAN_SLICE_SLOTS, type ScanWindow } from '../storage/scan-window.js';
 
 /** A page of this replica: the body that travels, and the highest LSN that it speaks of (0: none). */
@@ -28,6 +29,7 @@ interface Job {
   count: number;
   slices: number;
   lsn: number;
+  floor: Floor | undefined;
 }
 
 /** What collecting a window costs beside its keys, in keys: so that empty partitions are not free. */
@@ -63,7 +65,18 @@ export class ScanPages {
   make(place: ScanPlace, prefix: Uint8Array, done: OnPage): void {
     const { partition, position, after } = place;
     const entries = new OutgoingBuffer();
-    this.#jobs.push({ partition, prefix, done, entries, position, after, count: 0, slices: 0, lsn: 0 });
+    this.#jobs.push({
+      partition,
+      prefix,
+      done,
+      entries,
+      position,
+      after,
+      count: 0,
+      slices: 0,
+      lsn: 0,
+      floor: undefined,
+    });
     if (this.#jobs.length === 1) this.#run();
   }
 
@@ -90,6 +103,10 @@ export class ScanPages {
   /** True when the page is done, and was handed over. */
   #slice(job: Job): boolean {
     const window = this.#window;
+    // One floor speaks for the whole page: a key may be missing because its deletion was purged, or may come later.
+    const floor = window.floorOf(job.partition);
+    job.floor ??= floor;
+    if (!isSame(floor, job.floor)) return this.#finish(job, ScanReach.position);
     window.collect(job.partition, job.position, job.after, job.prefix);
     this.#budget -= WINDOW_COST + window.count;
     const nowMs = this.#turn.wallMs;
@@ -120,9 +137,13 @@ export class ScanPages {
   }
 
   #finish(job: Job, reach: number): true {
-    const { entries, count, lsn } = job;
+    const { entries, count, lsn, floor = NO_FLOOR } = job;
     const position = reach === ScanReach.position ? job.position : 0;
-    job.done(encodeReplicaPage(reach, position, count, entries.bytes.subarray(0, entries.end)), lsn);
+    job.done(encodeReplicaPage(reach, position, floor, count, entries.bytes.subarray(0, entries.end)), lsn);
     return true;
   }
+}
+
+function isSame(left: Floor, right: Floor): boolean {
+  return left.counter === right.counter && left.node === right.node && left.cutoffMs === right.cutoffMs;
 }

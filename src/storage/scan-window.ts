@@ -1,5 +1,6 @@
 import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
 import type { Catalog } from './catalog.js';
+import type { Floor } from './floors.js';
 import type { IndexWindow } from './key-index.js';
 import { sameBytes } from './same-bytes.js';
 import type { Segment } from './segment.js';
@@ -36,6 +37,11 @@ export class ScanWindow implements IndexWindow {
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
+  }
+
+  /** How far deletions of a partition are purged now: a key that is not there counts as deleted with this stamp. */
+  floorOf(partition: number): Floor {
+    return this.#catalog.floors.of(partition);
   }
 
   /** Collects what comes at or behind `from`, and behind the key `after` at that very hash, and starts with `prefix`. */

@@ -31,9 +31,10 @@ function pageOf(replica: Replica, from: From, size: number, early: boolean): Rep
     const counter = replica.get(key) ?? 0;
     return { key: Buffer.from(key), absent: counter % 2 === 1, stamp: { counter, node: 1 } };
   });
-  if (behind.length <= size) return { reach: ScanReach.end, position: 0, entries };
-  if (early || entries.length === 0) return { reach: ScanReach.position, position: positionOf(behind[size]), entries };
-  return { reach: ScanReach.lastEntry, position: 0, entries };
+  if (behind.length <= size) return { reach: ScanReach.end, position: 0, floor: { counter: 0, node: 0 }, entries };
+  if (early || entries.length === 0)
+    return { reach: ScanReach.position, position: positionOf(behind[size]), floor: { counter: 0, node: 0 }, entries };
+  return { reach: ScanReach.lastEntry, position: 0, floor: { counter: 0, node: 0 }, entries };
 }
 
 test('whatever a majority of replicas is asked for each page, what is on a majority is found and what is deleted there is not', (t) => {
@@ -70,4 +71,28 @@ test('whatever a majority of replicas is asked for each page, what is on a major
     }),
     { numRuns: 1000 },
   );
+});
+
+test('a value that one replica still showed, while another had purged its deletion already, is not found', (t) => {
+  const page = (floor: number, entries: ScanEntry[]): ReplicaPage => ({
+    reach: ScanReach.end,
+    position: 0,
+    floor: { counter: floor, node: 1 },
+    entries,
+  });
+  const value = (name: string, counter: number): ScanEntry => ({
+    key: Buffer.from(name),
+    absent: false,
+    stamp: { counter, node: 1 },
+  });
+  const found = (pages: ReplicaPage[]): string[] => {
+    const names: string[] = [];
+    mergePages(pages, SEED, (key) => names.push(Buffer.from(key).toString()));
+    return names;
+  };
+  t.deepEqual(found([page(0, [value('k', 30)]), page(40, [])]), []);
+  t.deepEqual(found([page(0, [value('k', 41)]), page(40, [])]), ['k']);
+  // The floor of a replica that holds the key says nothing about it.
+  t.deepEqual(found([page(40, [value('k', 30)]), page(0, [])]), ['k']);
+  t.deepEqual(found([page(40, [value('k', 30)]), page(40, [value('k', 30)])]), ['k']);
 });

@@ -225,7 +225,7 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       appendScanEntry(out, false, 20, 1, key, viewOf(key), 0, 1);
       appendScanEntry(out, true, 21, 2, key, viewOf(key), 1, 1);
     });
-    const body = encodeReplicaPage(ScanReach.position, 2 ** 31 + 9, 2, entries);
+    const body = encodeReplicaPage(ScanReach.position, 2 ** 31 + 9, { counter: 17, node: 3 }, 2, entries);
     return written((out) => writeFrame(out, Opcode.scan, Flag.reply, 12, 0, 24, 3, body));
   },
   snapshot: () => encodeSnapshot(snapshot),
@@ -345,6 +345,7 @@ test('the code reads the scan frames of PROTOCOL.md', (t) => {
   t.deepEqual(body('scan-page', decodeReplicaPage), {
     reach: ScanReach.position,
     position: 2 ** 31 + 9,
+    floor: { counter: 17, node: 3 },
     entries: [
       { key: text('x'), absent: false, stamp: { counter: 20, node: 1 } },
       { key: text('y'), absent: true, stamp: { counter: 21, node: 2 } },
