@@ -21,7 +21,7 @@ export const COPY_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_HEADER_B
  * Work of one slice: a record passed over counts 1, one copied 3 and 1 more for each KiB. 100 ns each on the reference
  * machine, so 0.3 ms, and below 1 ms when everything misses the cache.
  */
-const SLICE_UNITS = 3000;
+export const SLICE_UNITS = 3000;
 const UNITS_PER_RECORD = 3;
 const UNIT_BYTES = 1024;
 /** A long record is copied in pieces. */
@@ -65,15 +65,15 @@ export class SegmentCopy {
     return this.copy.tail === COPY_OVERHEAD_BYTES;
   }
 
-  /** One slice; true when everything is copied. The header is missing until `seal`. */
-  step(): boolean {
+  /** One slice of about so many units of work; true when everything is copied. The header is missing until `seal`. */
+  step(unitsMax: number): boolean {
     const { group } = this;
     const carries = this.#carries();
     let units = 0;
     while (this.#index < group.length) {
       const segment = group[this.#index];
       while (this.#next < segment.tail) {
-        if (units >= SLICE_UNITS) return false;
+        if (units >= unitsMax) return false;
         units += this.#pass(segment, carries);
       }
       this.#index++;

@@ -82,6 +82,8 @@ export class Store {
   #valueBytes: Uint8Array = NO_BYTES;
   #valueView: DataView = viewOf(NO_BYTES);
   #announcedLsn: number;
+  /** Where the log ended at the last `commit`. */
+  #committedLsn: number;
   /** `room` has said no since `onRoom` was called. */
   #refused = false;
   #closed = false;
@@ -93,6 +95,7 @@ export class Store {
     this.#pool = pool;
     this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;
+    this.#committedLsn = recovered.lastLsn;
     this.#files = this.#makeFiles(recovered);
     this.#log = new ActiveLog(
       this.#catalog,
@@ -325,6 +328,9 @@ export class Store {
 
   /** The end of a turn: what was appended is written and synced, unless a sync is running; then right after it. */
   commit(): void {
+    const { lastLsn } = this.#log;
+    this.#compactor.keepUp(lastLsn - this.#committedLsn);
+    this.#committedLsn = lastLsn;
     if (this.#files !== undefined) {
       this.#files.writer.commit();
     } else if (this.#announcedLsn !== this.#log.lastLsn) {
