@@ -1,5 +1,5 @@
 import type { Address } from './ports/transport.js';
-import type { Durability } from './storage/store.js';
+import type { Durability, EvictionMode } from './storage/store.js';
 
 /** What the node needs of the configuration; `MemDbConfig` has it all. */
 export interface NodeConfig {
@@ -25,6 +25,9 @@ export interface NodeConfig {
     readonly segmentBytes: number;
     /** 0: no bound. */
     readonly memoryBytesMax: number;
+    /** 0: no bound. */
+    readonly entriesMax: number;
+    readonly eviction: EvictionMode;
   };
   readonly limits: {
     readonly keyBytesMax: number;

@@ -44,6 +44,7 @@ export function registerGauges(node: Node, telemetry: Telemetry): void {
   telemetry.gauge('epoch', 'Topology epoch; 0 before the cluster is formed.', () => node.topology?.epoch ?? 0);
   telemetry.gauge('keys', 'Keys with a value.', () => store.stats().keys);
   telemetry.gauge('tombstones', 'Keys whose newest version is a deletion.', () => store.stats().tombstones);
+  telemetry.gauge('expired_keys', 'Values past their deadline that still take memory.', () => store.expired.count);
   telemetry.gauge('accounted_bytes', 'Memory that max_memory counts.', () => store.stats().accountedBytes);
   telemetry.gauge('log_disk_bytes', 'Bytes of log files.', () => store.stats().logBytesOnDisk);
   telemetry.gauge('log_lsn', 'LSN of the newest record.', () => store.lastLsn);

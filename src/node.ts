@@ -242,6 +242,8 @@ export class Node {
       syncIntervalMs: storage.syncIntervalMs,
       segmentBytes: storage.segmentBytes,
       memoryBytesMax: storage.memoryBytesMax,
+      entriesMax: storage.entriesMax,
+      eviction: storage.eviction,
       partitions: cluster.partitions,
       hashSeed: 0,
       readLsn: () => this.#replication?.readLsn ?? Number.POSITIVE_INFINITY,
@@ -321,6 +323,7 @@ export class Node {
       replica: () => this.#replica,
       audit: new AuditReplica(store, replies),
       scanPages: () => this.#replication?.scanPages,
+      onPressure: (member, keys) => this.#replication?.onPressure(member, keys),
     });
     registerGauges(this, telemetry);
     this.#server.listen(listenOn, (error, bound) => {
@@ -401,6 +404,7 @@ export class Node {
       turn: this.#turn,
       timers,
       telemetry,
+      eviction: this.#config.storage.eviction === 'lru' ? this.#config.storage : undefined,
       links: membership.links,
       reachable: (member) => membership.reachable(member),
     });

@@ -28,6 +28,7 @@ export const Opcode = {
   auditTable: 0x29,
   auditList: 0x2a,
   auditFetch: 0x2b,
+  memoryPressure: 0x2e,
 
   hello: 0x70,
   welcome: 0x71,

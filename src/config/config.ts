@@ -1,6 +1,7 @@
 import type { Address } from './address.js';
 
 export type Durability = 'sync' | 'interval' | 'none';
+export type EvictionMode = 'reject' | 'lru';
 export type LogFormat = 'json' | 'pretty';
 export type ConfiguredLogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -33,6 +34,9 @@ export interface MemDbConfig {
     readonly segmentBytes: number;
     /** 0: no bound. */
     readonly memoryBytesMax: number;
+    /** Keys with a value; 0: no bound. */
+    readonly entriesMax: number;
+    readonly eviction: EvictionMode;
   };
   readonly limits: {
     readonly keyBytesMax: number;

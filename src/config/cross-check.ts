@@ -8,6 +8,9 @@ import { formatBytes } from './units.js';
  */
 const segmentOverheadBytesMax = 128 * 1024;
 
+/** One segment is written, one is copied into, one waits to be used again, and one holds data at the least. */
+const SEGMENTS_TO_EVICT_IN = 4;
+
 /** A rule that involves more than one setting and is broken. */
 export interface BrokenRule {
   readonly key: string;
@@ -27,6 +30,22 @@ export function crossCheck(config: MemDbConfig): BrokenRule[] {
         `storage.segment_size = "${formatBytes(storage.segmentBytes)}" cannot hold the longest record: ` +
         `limits.max_value + limits.max_key + 128 KiB = "${formatBytes(segmentBytesMin)}"; ` +
         'raise segment_size or lower max_value',
+    });
+  }
+  if (storage.eviction === 'lru' && storage.memoryBytesMax === 0 && storage.entriesMax === 0) {
+    broken.push({
+      key: 'storage.eviction',
+      message: 'storage.eviction = "lru" evicts nothing without a bound: set storage.max_memory or storage.max_entries',
+    });
+  }
+  const memoryBytesMin = storage.segmentBytes * SEGMENTS_TO_EVICT_IN;
+  if (storage.eviction === 'lru' && storage.memoryBytesMax !== 0 && storage.memoryBytesMax < memoryBytesMin) {
+    broken.push({
+      key: 'storage.max_memory',
+      message:
+        `storage.max_memory = "${formatBytes(storage.memoryBytesMax)}" leaves no room for eviction = "lru" to work: ` +
+        `it needs ${SEGMENTS_TO_EVICT_IN} × storage.segment_size = "${formatBytes(memoryBytesMin)}"; ` +
+        'raise max_memory or lower segment_size',
     });
   }
   if (isWildcard(node.advertise.host)) {

@@ -54,6 +54,8 @@ function flatten(config: MemDbConfig): Map<string, unknown> {
     ['storage.sync_interval', storage.syncIntervalMs],
     ['storage.segment_size', storage.segmentBytes],
     ['storage.max_memory', storage.memoryBytesMax],
+    ['storage.max_entries', storage.entriesMax],
+    ['storage.eviction', storage.eviction],
     ['limits.max_key', limits.keyBytesMax],
     ['limits.max_value', limits.valueBytesMax],
     ['limits.max_connections', limits.connectionsMax],

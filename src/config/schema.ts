@@ -1,5 +1,5 @@
 import type { Address } from './address.js';
-import type { ConfiguredLogLevel, Durability, LogFormat, MemDbConfig } from './config.js';
+import type { ConfiguredLogLevel, Durability, EvictionMode, LogFormat, MemDbConfig } from './config.js';
 import type { SettingKind } from './setting-kind.js';
 import * as kind from './setting-kind.js';
 
@@ -93,7 +93,14 @@ const schema = {
     'max_memory',
     kind.bytes(64 * MiB, 1024 * GiB, 'no bound'),
     0,
-    'new writes are refused above it',
+    'most memory for data: segments and index',
+  ),
+  entriesMax: storage('max_entries', kind.integer(0, 1_000_000_000_000), 0, 'most keys with a value; 0: no bound'),
+  eviction: storage<EvictionMode>(
+    'eviction',
+    kind.oneOf('reject', 'lru'),
+    'reject',
+    'at max_memory or max_entries, reject: new writes are refused; lru: the least recently used keys go',
   ),
 
   keyBytesMax: limits('max_key', kind.bytes(1, keyBytesHardMax), 4 * KiB, 'longest key'),
@@ -140,6 +147,8 @@ export function assemble(read: ReadSetting, machine: MachineFacts): MemDbConfig 
       syncIntervalMs: read(schema.syncIntervalMs),
       segmentBytes: read(schema.segmentBytes),
       memoryBytesMax: read(schema.memoryBytesMax),
+      entriesMax: read(schema.entriesMax),
+      eviction: read(schema.eviction),
     },
     limits: {
       keyBytesMax: read(schema.keyBytesMax),

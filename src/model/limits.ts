@@ -113,3 +113,35 @@ export const SNAPSHOTS_MAX = 2;
 
 /** A backup that asks for nothing for this long has gone away: what it kept is let go. */
 export const SNAPSHOT_IDLE_MS = 30_000;
+
+/** Keys evicted in one step: 2 µs each, so about half a millisecond on the loop, and half a million a second. */
+export const EVICTION_KEYS_PER_STEP_MAX = 256;
+/** Slots of the index that the clock's hand passes in one step: 2 ns each when nothing is found. */
+export const EVICTION_SLOTS_PER_STEP = 16_384;
+/**
+ * What may be held, newest versions and index, as a part of max_memory: the rest is for what compaction has not taken
+ * back yet. It starts where a log at 70 % use fits, and moves between these bounds.
+ */
+export const EVICTION_CEILING_START_PART = 0.7;
+export const EVICTION_CEILING_MIN_PART = 0.25;
+export const EVICTION_CEILING_MAX_PART = 0.9;
+/** Above this part of max_memory in use the ceiling is lowered, below the other one it is raised. */
+export const EVICTION_PRESSED_PART = 0.92;
+export const EVICTION_EASY_PART = 0.87;
+/**
+ * A part of what is too much goes in so many milliseconds, the same part again in the next: long beside the time that a
+ * tombstone takes to the other owners, so that each sees what the others evict; short beside the time in which a full
+ * load of writes (100 MB/s) fills what lies between the ceiling and the bound.
+ */
+export const EVICTION_TIME_CONSTANT_MS = 50;
+/** And when a bound is about to be reached. */
+export const EVICTION_URGENT_TIME_CONSTANT_MS = 5;
+/** Above this part of max_memory in use it is urgent. */
+export const EVICTION_URGENT_PART = 0.95;
+/** With eviction, new keys are refused only so many above max_entries: a sixteenth, and two steps' worth. */
+export function entriesSlack(entriesMax: number): number {
+  return Math.ceil(entriesMax / 16) + 2 * EVICTION_KEYS_PER_STEP_MAX;
+}
+
+/** Slots of the index looked at for expired values in one tick: 100 ns each at worst, 0.4 ms; a million keys take 6 s. */
+export const EXPIRY_SLOTS_PER_TICK = 4096;

@@ -60,7 +60,7 @@ export function mergePages(
         if (isNewer(cursor.floor, floor)) floor = cursor.floor;
         continue;
       }
-      if (isNewer(cursor.entry.stamp, newest.stamp)) newest = cursor.entry;
+      if (replaces(cursor.entry, newest)) newest = cursor.entry;
       cursor.move();
     }
     // At or below the floor of a replica that lacks it, a value was read before its deletion came there and was purged.
@@ -121,6 +121,15 @@ function order(left: Bound, right: Bound): number {
 /** A key is within a bound that names its position only when that bound names it, or one behind it, too. */
 function isWithin(key: Bound, limit: Bound): boolean {
   return order(key, limit) <= 0;
+}
+
+/** Newer, or at one stamp an eviction that has not come to the other replica yet (model/version-order.ts). */
+function replaces(entry: ScanEntry, other: ScanEntry): boolean {
+  const { stamp, absent } = entry;
+  if (isNewer(stamp, other.stamp)) return true;
+  return (
+    absent && !other.absent && compareStamps(stamp.counter, stamp.node, other.stamp.counter, other.stamp.node) === 0
+  );
 }
 
 function isNewer(left: WireStamp, right: WireStamp): boolean {

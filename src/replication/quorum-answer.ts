@@ -1,6 +1,6 @@
 import { compareStamps, MemDbError, type QuorumGetReply, type QuorumGetResponse, VersionKind } from '@memdb/protocol';
 import type { ReplicaSet } from '../topology/replica-sets.js';
-import type { ReadOperation } from './read-operation.js';
+import { type ReadOperation, recordKindOf } from './read-operation.js';
 
 /**
  * What a `quorumGet` tells: the newest version, and for every owner what it answered, or that it did not. A value whose
@@ -12,7 +12,9 @@ export function quorumAnswer(operation: ReadOperation, set: ReplicaSet, wallMs: 
   const responses = set.members.map((node): QuorumGetResponse => {
     const answer = answers.get(node);
     if (answer === undefined) return { node, kind: 'error', error: noAnswer(node) };
-    if (compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0) return { node, kind: 'same' };
+    // An eviction has the stamp of what it evicts: the kind tells them apart.
+    const isNewest = compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0;
+    if (isNewest && recordKindOf(answer.kind) === recordKindOf(operation.kind)) return { node, kind: 'same' };
     // Nothing held, and nothing to hold: floors differ, answers do not.
     if (answer.kind === VersionKind.never && operation.kind !== VersionKind.value) return { node, kind: 'same' };
     const own = { counter: answer.counter, node: answer.stampNode };

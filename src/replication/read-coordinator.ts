@@ -1,10 +1,10 @@
 import {
-  compareStamps,
   copyBytes,
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
   frameFlags,
+  HELD_TOMBSTONE,
   Opcode,
   ProtocolError,
   readCounter,
@@ -23,10 +23,10 @@ import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { HeldReplies } from './held-replies.js';
 import { quorumAnswer } from './quorum-answer.js';
-import { bitCount, ReadOperation } from './read-operation.js';
+import { bitCount, ReadOperation, recordKindOf } from './read-operation.js';
 import { type Replica, versionDeadline } from './replica.js';
 import { type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
-import { unavailable } from './write-coordinator.js';
+import { unavailable } from './write-errors.js';
 
 export interface ReadCoordinatorOptions {
   readonly self: number;
@@ -157,6 +157,7 @@ export class ReadCoordinator {
     if (has && durable && operation.answers === undefined) {
       operation.localCounter = store.found.counter;
       operation.localNode = store.found.node;
+      operation.localKind = store.found.kind;
     }
     // The replicas are asked before the own vote: a vote may complete the read, and would free the slot.
     let wanted = operation.answers === undefined ? needed - 1 : set.members.length;
@@ -188,11 +189,12 @@ export class ReadCoordinator {
     if (operation.phase === 'write-back') {
       // What is returned is settled: replicas are storing it. Who holds something newer holds enough.
       operation.answered |= 1 << member;
-      if (compareStamps(counter, node, operation.counter, operation.node) >= 0) operation.holders |= 1 << member;
+      const recordKind = kind === VersionKind.same ? operation.localKind : recordKindOf(kind);
+      if (operation.isReachedBy(counter, node, recordKind)) operation.holders |= 1 << member;
     } else if (kind === VersionKind.same) {
       // The own version was durable and voted for before the question left, so it is one of those known.
       operation.answered |= 1 << member;
-      if (operation.counter === counter && operation.node === node) operation.holders |= 1 << member;
+      if (operation.isLocal(counter, node)) operation.holders |= 1 << member;
     } else {
       const expiresAtMs = versionDeadline(view, body, body + VERSION_HEADER_BYTES, end, kind === VersionKind.value);
       const valueStart = body + VERSION_HEADER_BYTES + expiryBytes(expiresAtMs);
@@ -235,10 +237,10 @@ export class ReadCoordinator {
    */
   #countSelf(operation: ReadOperation, set: ReplicaSet): void {
     const { store } = this.#options;
-    const { key, counter, node } = operation;
+    const { key } = operation;
     if (!store.lookup(operation.hash, key.bytes, key.view, 0, key.length)) return;
     const { found } = store;
-    if (compareStamps(found.counter, found.node, counter, node) < 0) return;
+    if (!operation.isReachedBy(found.counter, found.node, found.kind)) return;
     if (!found.durable) this.#awaitOwn(operation);
     else {
       operation.holders |= 1 << set.selfIndex;
@@ -302,7 +304,8 @@ export class ReadCoordinator {
     const bodyBytes = VERSION_HEADER_BYTES + key.length;
     const at = link.begin(Opcode.readVersion, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
     const { out } = link;
-    out.view.setUint32(at, key.length << 16, true);
+    const held = operation.localKind === RecordKind.tombstone ? HELD_TOMBSTONE : 0;
+    out.view.setUint32(at, held | (key.length << 16), true);
     writeStamp(out.view, at + 4, operation.localCounter, operation.localNode);
     copyBytes(out.bytes, out.view, at + VERSION_HEADER_BYTES, key.bytes, key.view, 0, key.length);
     return true;
@@ -456,10 +459,6 @@ export class ReadCoordinator {
     else replies.value(target, opcode, correlation, counter, node, value.bytes, value.view, 0, value.length);
     this.#release(operation);
   }
-}
-
-function recordKindOf(versionKind: number): number {
-  return versionKind === VersionKind.value ? RecordKind.value : RecordKind.tombstone;
 }
 
 const TOO_MANY_READS: ReplyError = {

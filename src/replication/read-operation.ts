@@ -1,4 +1,6 @@
 import { compareStamps, REPLICAS_MAX, VersionKind } from '@memdb/protocol';
+import { RecordKind } from '../model/record.js';
+import { compareVersions } from '../model/version-order.js';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReplyTarget } from './replies.js';
 
@@ -77,6 +79,7 @@ export class ReadOperation {
   /** The version that the coordinator itself held when it asked. */
   localCounter = 0;
   localNode = 0;
+  localKind: number = RecordKind.value;
   readonly key: Scratch = new Scratch();
   readonly value: Scratch = new Scratch();
   answers: ReplicaAnswer[] | undefined;
@@ -105,6 +108,7 @@ export class ReadOperation {
     this.expiresAtMs = 0;
     this.localCounter = 0;
     this.localNode = 0;
+    this.localKind = RecordKind.value;
     this.answers = undefined;
   }
 
@@ -127,7 +131,10 @@ export class ReadOperation {
       this.#floorNodes[member] = node;
     } else {
       // A floor that was all there was so far is no version of this key.
-      const order = this.kind === VersionKind.never ? 1 : compareStamps(counter, node, this.counter, this.node);
+      const order =
+        this.kind === VersionKind.never
+          ? 1
+          : compareVersions(counter, node, recordKindOf(kind), this.counter, this.node, recordKindOf(this.kind));
       if (order > 0) {
         this.counter = counter;
         this.node = node;
@@ -192,6 +199,16 @@ export class ReadOperation {
     return this.kind === VersionKind.value && (this.expiresAtMs === 0 || this.expiresAtMs > wallMs);
   }
 
+  /** Whether a replica with such a version, a record of `kind`, holds the newest one seen, or one that is newer. */
+  isReachedBy(counter: number, node: number, kind: number): boolean {
+    return compareVersions(counter, node, kind, this.counter, this.node, recordKindOf(this.kind)) >= 0;
+  }
+
+  /** A replica holds just what the coordinator held when it asked: whether that still is the newest one seen. */
+  isLocal(counter: number, node: number): boolean {
+    return this.counter === counter && this.node === node && recordKindOf(this.kind) === this.localKind;
+  }
+
   release(): void {
     this.phase = 'free';
     this.target = undefined;
@@ -200,6 +217,11 @@ export class ReadOperation {
     this.key.release();
     this.value.release();
   }
+}
+
+/** As which kind of record a version stands in the log; absence without a record counts as a deletion. */
+export function recordKindOf(versionKind: number): number {
+  return versionKind === VersionKind.value ? RecordKind.value : RecordKind.tombstone;
 }
 
 export function bitCount(bits: number): number {

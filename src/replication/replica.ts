@@ -1,9 +1,9 @@
 import {
-  compareStamps,
   copyBytes,
   FRAME_HEADER_BYTES,
   frameCorrelation,
   frameCounter,
+  HELD_TOMBSTONE,
   keyHash,
   Opcode,
   ProtocolError,
@@ -22,6 +22,7 @@ import {
   readDeadline,
   writeDeadline,
 } from '../model/record.js';
+import { compareVersions } from '../model/version-order.js';
 import type { Store } from '../storage/store.js';
 import type { HeldReplies } from './held-replies.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -55,11 +56,13 @@ export class Replica {
     let valueLength = 0;
     let expiry = 0;
     if (has) {
-      const asked = compareStamps(
+      const asked = compareVersions(
         found.counter,
         found.node,
+        found.kind,
         readCounter(view, body + 4),
         view.getUint16(body + 12, true),
+        view.getUint8(body) === HELD_TOMBSTONE ? RecordKind.tombstone : RecordKind.value,
       );
       if (asked === 0) kind = VersionKind.same;
       else if (found.kind === RecordKind.tombstone) kind = VersionKind.tombstone;
@@ -141,9 +144,11 @@ export class Replica {
   ): boolean {
     const store = this.#store;
     const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
-    store.lookup(hash, bytes, view, keyStart, keyLength);
+    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    const { found } = store;
     // An absent key counts as deleted at the floor.
-    if (compareStamps(store.found.counter, store.found.node, counter, node) >= 0) return true;
+    const heldKind = has ? found.kind : RecordKind.tombstone;
+    if (compareVersions(found.counter, found.node, heldKind, counter, node, kind) >= 0) return true;
     // Repair passes the memory limit, as a tombstone does: it only restores what was acknowledged.
     const size = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength;
     const room = store.room(size, RecordKind.tombstone);

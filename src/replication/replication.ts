@@ -2,7 +2,7 @@ import type { WireTopology } from '@memdb/protocol';
 import { Flag, frameCorrelation, frameFlags, frameOpcode, keyHash, Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
-import { SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
+import { EXPIRY_SLOTS_PER_TICK, SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
@@ -12,6 +12,7 @@ import type { Store } from '../storage/store.js';
 import { ReplicaSets } from '../topology/replica-sets.js';
 import { Audit, isAuditOpcode } from './audit/audit.js';
 import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
+import { type EvictionLimits, Evictor } from './evictor.js';
 import { Forwarder } from './forwarder.js';
 import type { HeldReplies } from './held-replies.js';
 import { PeerStream } from './peer-stream.js';
@@ -33,6 +34,8 @@ export interface ReplicationOptions {
   readonly turn: Turn;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
+  /** Undefined when nothing is evicted. */
+  readonly eviction: EvictionLimits | undefined;
   /** By member number. */
   readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
@@ -46,6 +49,7 @@ export class Replication {
   readonly reads: ReadCoordinator;
   readonly forwarder: Forwarder;
   readonly audit: Audit;
+  readonly #evictor: Evictor | undefined;
   /** Makes this replica's pages of scans. */
   readonly scanPages: ScanPages;
   readonly scans: ScanCoordinator;
@@ -89,6 +93,10 @@ export class Replication {
     };
     this.scanPages = new ScanPages(store.scanWindow, timers, options.turn);
     this.scans = new ScanCoordinator({ ...options, sets: this.sets, hashSeed: this.hashSeed, pages: this.scanPages });
+    const { eviction } = options;
+    if (eviction !== undefined) {
+      this.#evictor = new Evictor({ ...options, limits: eviction, sets: this.sets, streams: this.streams });
+    }
     this.#sweep();
     this.#saveCursors();
   }
@@ -100,7 +108,7 @@ export class Replication {
 
   /** Whether lookups miss the processor's cache; below this many keys it holds what they read. */
   get worthWarming(): boolean {
-    return this.#options.store.keyCount >= WARM_KEYS_MIN;
+    return this.#options.store.candidates.keys >= WARM_KEYS_MIN;
   }
 
   /** Several keys are looked up next: see `Store.warm`. Hot. */
@@ -118,6 +126,7 @@ export class Replication {
     if (this.#sweepTimer !== undefined) timers.stop(this.#sweepTimer);
     if (this.#cursorTimer !== undefined) timers.stop(this.#cursorTimer);
     this.audit.stop();
+    this.#evictor?.stop();
     this.scanPages.stop();
     for (const stream of this.streams) stream?.close();
   }
@@ -135,6 +144,7 @@ export class Replication {
   /** A member became reachable or suspect. */
   onLiveness(member: number, reachable: boolean): void {
     this.writes.onLiveness();
+    this.#evictor?.onLiveness();
     if (reachable) return;
     this.reads.onLost(member);
     this.scans.onLost(member);
@@ -146,6 +156,11 @@ export class Replication {
   onDurable(lsn: number): void {
     this.writes.release();
     this.reads.onDurable(lsn);
+  }
+
+  /** A member holds so many keys beyond its bounds. */
+  onPressure(member: number, keys: number): void {
+    this.#evictor?.onPressure(member, keys);
   }
 
   /** A reply on a peer link. True when it belonged to replication. */
@@ -206,6 +221,8 @@ export class Replication {
     this.writes.expire(nowMs);
     this.reads.sweep(nowMs);
     this.forwarder.sweep(nowMs);
+    this.#evictor?.tick();
+    this.#options.store.expired.step(EXPIRY_SLOTS_PER_TICK, turn.wallMs);
     this.scans.sweep(nowMs);
     this.#sweepTimer = timers.start(SWEEP_INTERVAL_MS, this.#sweep);
   };

@@ -23,7 +23,7 @@ import type { HeldReplies } from './held-replies.js';
 import { mergePages } from './merge-pages.js';
 import type { Replies, ReplyError, ReplyTarget } from './replies.js';
 import type { ScanPages } from './scan-pages.js';
-import { unavailable } from './write-coordinator.js';
+import { unavailable } from './write-errors.js';
 
 export interface ScanCoordinatorOptions {
   readonly self: number;

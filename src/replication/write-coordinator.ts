@@ -19,7 +19,16 @@ import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import { hasLaterWrite } from './later-write.js';
 import type { PeerStream } from './peer-stream.js';
 import { PendingWrites } from './pending-writes.js';
-import type { Replies, ReplyError, ReplyTarget } from './replies.js';
+import type { Replies, ReplyTarget } from './replies.js';
+import {
+  ENTRIES_FULL,
+  LEASE_SHORT,
+  NO_ROOM,
+  OVERWRITTEN,
+  RESTAMP_FAILED,
+  unavailable,
+  WRITE_TIMEOUT,
+} from './write-errors.js';
 
 export interface WriteCoordinatorOptions {
   readonly self: number;
@@ -139,6 +148,10 @@ export class WriteCoordinator {
       return;
     }
     const known = store.lookup(hash, bytes, view, keyStart, keyLength);
+    if (kind === RecordKind.value && store.candidates.full && !(known && store.found.kind === RecordKind.value)) {
+      replies.error(target, opcode, correlation, ENTRIES_FULL);
+      return;
+    }
     const floor = store.found.counter;
     if (known && token < floor) this.#conflicts.value++;
     const counter = lamport.next(floor);
@@ -395,55 +408,3 @@ function bitCount(bits: number): number {
   for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
   return count;
 }
-
-export function unavailable(reachable: number, needed: number, set: ReplicaSet): ReplyError {
-  return {
-    code: 'unavailable',
-    outcome: 'not-applied',
-    message: `${reachable} of ${set.members.length} replicas of this key can be reached and ${needed} are needed; start the others (members ${set.members.join(', ')}) or ask with consistency "one"`,
-  };
-}
-
-const NO_ROOM: Record<'busy' | 'disk-full' | 'memory-full', ReplyError> = {
-  busy: {
-    code: 'overloaded',
-    outcome: 'not-applied',
-    message: 'the next log segment is still being prepared; try again in a moment',
-  },
-  'disk-full': {
-    code: 'storage-full',
-    outcome: 'not-applied',
-    message: 'the disk of this node is full: free space under node.data_dir; writing resumes by itself',
-  },
-  'memory-full': {
-    code: 'memory-full',
-    outcome: 'not-applied',
-    message: 'storage.max_memory is reached: delete data, or raise it',
-  },
-};
-
-const LEASE_SHORT: ReplyError = {
-  code: 'clock-ahead',
-  outcome: 'not-applied',
-  message: 'the node is extending its clock lease; try again in a moment',
-};
-
-const WRITE_TIMEOUT: ReplyError = {
-  code: 'timeout',
-  outcome: 'unknown',
-  message:
-    'not enough replicas answered before the deadline; the write may have been applied: read the key to find out',
-};
-
-const RESTAMP_FAILED: ReplyError = {
-  code: 'unavailable',
-  outcome: 'unknown',
-  message: 'a newer version superseded the write and it could not be stamped again; read the key to find out',
-};
-
-const OVERWRITTEN: ReplyError = {
-  code: 'unavailable',
-  outcome: 'unknown',
-  message:
-    'a newer version superseded the write, and a later write of this connection to the key, at a weaker consistency, stands above it; read the key to find out',
-};

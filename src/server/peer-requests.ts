@@ -8,7 +8,10 @@ import {
   frameFlags,
   frameOpcode,
   Opcode,
+  PRESSURE_BYTES,
   ProtocolError,
+  pressureKeys,
+  pressureNode,
 } from '@memdb/protocol';
 import type { Membership } from '../membership/membership.js';
 import type { LamportClock } from '../model/lamport-clock.js';
@@ -38,6 +41,8 @@ export interface PeerRequestsOptions {
   readonly replica: () => Replica | undefined;
   readonly audit: AuditReplica;
   readonly scanPages: () => ScanPages | undefined;
+  /** A member holds so many keys beyond its bounds. */
+  readonly onPressure: (member: number, keys: number) => void;
 }
 
 /** What nodes ask of each other. Everything about data is fenced by the exact epoch (mechanisms: Epochs). */
@@ -79,6 +84,10 @@ export class PeerRequests {
         replies.body(session, opcode, 0, correlation, members?.encode() ?? NOBODY);
         return;
       }
+      case Opcode.memoryPressure:
+        if (end - body !== PRESSURE_BYTES) throw new ProtocolError('bad-request', body, 'memoryPressure is cut');
+        this.#options.onPressure(pressureNode(view, body), pressureKeys(view, body));
+        return;
       case Opcode.pledge:
         session.inflight++;
         founding.onPledgeRequest(this.#answer(session), correlation, bytes.slice(body, end));

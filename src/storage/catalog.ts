@@ -11,7 +11,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
-import { decodeFloor, type Floor, Floors, isRecordPurgedBy, partitionOfFloorMeta } from './floors.js';
+import { decodeFloor, Floors, isRecordPurgedBy, type KeptFloor, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
 import type { Placement } from './placement.js';
 import type { Segment } from './segment.js';
@@ -105,12 +105,13 @@ export class Catalog {
     } else {
       const heldSegment = this.segments.segmentAt(held);
       const heldOffset = this.segments.offsetAt(held);
-      const verdict = this.#compare(heldSegment.view, heldOffset, counter, node);
+      const verdict = this.#compare(heldSegment.view, heldOffset, kind, counter, node);
       if (verdict !== Verdict.newest) {
         this.#noteRefused(segment, kind, bytes);
         return verdict;
       }
       this.index.replaceFound(this.segments.locationOf(segment, offset));
+      this.index.noteWritten(kind !== RecordKind.tombstone);
       this.#retire(heldSegment, heldOffset, partition, hash);
       if (this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
     }
@@ -123,13 +124,21 @@ export class Catalog {
   }
 
   /** What `admit` would say of such a version, from the outside of the log. */
-  judge(hash: number, view: DataView, keyStart: number, keyLength: number, counter: number, node: number): number {
+  judge(
+    hash: number,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+    kind: number,
+    counter: number,
+    node: number,
+  ): number {
     const held = this.index.find(hash, view, keyStart, keyLength);
     if (held === 0) {
       const partition = this.index.foundPartition;
       return this.floors.covers(partition, counter, node) ? this.#belowFloor(partition) : Verdict.newest;
     }
-    return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), counter, node);
+    return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), kind, counter, node);
   }
 
   /** Admits the meta record at `offset` and returns its name; the highest LSN of a name is in force. */
@@ -243,16 +252,22 @@ export class Catalog {
     }
   }
 
-  /** Raises a partition's floor and erases what it covers; the caller keeps the floor. Returns how many those were. */
-  purge(partition: number, floor: Floor): number {
+  /**
+   * Raises a partition's floor and erases what it covers and has an LSN up to that of the floor; the caller keeps it.
+   * Returns how many those were.
+   */
+  purge(partition: number, floor: KeptFloor): number {
     this.floors.raise(partition, floor);
     this.versions.late[partition] = 0;
     if (this.versions.mortal[partition] === 0) return 0;
     const { segments } = this;
     const purged: number[] = [];
     this.index.each(partition, (_hash, location) => {
-      const { view } = segments.segmentAt(location);
-      if (isRecordPurgedBy(floor, view, segments.offsetAt(location))) purged.push(location);
+      const segment = segments.segmentAt(location);
+      const offset = segments.offsetAt(location);
+      if (!isRecordPurgedBy(floor, segment.view, offset)) return;
+      if (segment.lsnOf(recordLsnLow(segment.view, offset)) <= floor.lsn) purged.push(location);
+      else this.versions.late[partition] = 1;
     });
     for (const location of purged) this.erase(location);
     return purged.length;
@@ -287,11 +302,13 @@ export class Catalog {
     }
   }
 
-  #compare(heldView: DataView, heldOffset: number, counter: number, node: number): number {
+  #compare(heldView: DataView, heldOffset: number, kind: number, counter: number, node: number): number {
     const heldCounter = recordCounter(heldView, heldOffset);
     const heldNode = recordNode(heldView, heldOffset);
     const order = compareStamps(counter, node, heldCounter, heldNode);
     if (order > 0) return Verdict.newest;
+    // An eviction of exactly the value that is held (model/version-order.ts).
+    if (order === 0 && kind === RecordKind.tombstone && isValue(heldView, heldOffset)) return Verdict.newest;
     this.heldCounter = heldCounter;
     this.heldNode = heldNode;
     return order === 0 ? Verdict.duplicate : Verdict.superseded;
@@ -333,6 +350,10 @@ export class Catalog {
     const start = offset + RECORD_HEADER_BYTES;
     return UTF_8.decode(segment.bytes.subarray(start, start + recordKeyLength(segment.view, offset)));
   }
+}
+
+function isValue(view: DataView, offset: number): boolean {
+  return kindOf(recordKindLength(view, offset)) === RecordKind.value;
 }
 
 function sizeAt(view: DataView, offset: number): number {

@@ -14,8 +14,17 @@ export interface Floor {
 export const NO_FLOOR: Floor = { counter: 0, node: 0, cutoffMs: 0 };
 
 const PREFIX = 'floor/';
-/** A stamp and u64 cutoff. */
-const FLOOR_META_BYTES = 20;
+/** A stamp, u64 cutoff, u64 LSN. */
+const FLOOR_META_BYTES = 28;
+
+/** A floor as the log keeps it. */
+export interface KeptFloor extends Floor {
+  /**
+   * Only what has an LSN up to here was purged: a tombstone with an older stamp may come later, as evictions do, and some
+   * owner may not have it.
+   */
+  readonly lsn: number;
+}
 
 /** The floors of all partitions. They only rise. */
 export class Floors {
@@ -72,16 +81,22 @@ export function partitionOfFloorMeta(name: string): number | undefined {
   return name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length)) : undefined;
 }
 
-export function encodeFloor(floor: Floor): Uint8Array {
+export function encodeFloor(floor: KeptFloor): Uint8Array {
   const bytes = new Uint8Array(FLOOR_META_BYTES);
   const view = new DataView(bytes.buffer);
   writeStamp(view, 0, floor.counter, floor.node);
   writeCounter(view, 12, floor.cutoffMs);
+  writeCounter(view, 20, floor.lsn);
   return bytes;
 }
 
-export function decodeFloor(bytes: Uint8Array): Floor {
+export function decodeFloor(bytes: Uint8Array): KeptFloor {
   if (bytes.length !== FLOOR_META_BYTES) throw new Error(`a floor of ${bytes.length} bytes is not understood`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { counter: stampCounter(view, 0), node: stampNode(view, 0), cutoffMs: readCounter(view, 12) };
+  return {
+    counter: stampCounter(view, 0),
+    node: stampNode(view, 0),
+    cutoffMs: readCounter(view, 12),
+    lsn: readCounter(view, 20),
+  };
 }

@@ -4,7 +4,9 @@ import { manifestPlacement } from './manifest.js';
 import type { RecoveredLog } from './recovery.js';
 import { SealedFiles } from './sealed-files.js';
 import type { Segment } from './segment.js';
+import { segmentPath } from './segment-header.js';
 import { SegmentSupply } from './segment-supply.js';
+import { StorageError } from './storage-error.js';
 import type { StoreOptions } from './store-options.js';
 
 export interface LogFilesEvents {
@@ -14,6 +16,21 @@ export interface LogFilesEvents {
   readonly onSpace: () => void;
   readonly onReady: () => void;
   readonly onFatal: (error: Error) => void;
+}
+
+/** Writes and syncs what is left, closes everything, then calls `done`. */
+export function closeLogFiles(files: LogFiles, active: Segment, done: (error?: Error) => void): void {
+  const finish = (error?: Error): void => {
+    active.file?.close();
+    files.sealed.close(() => files.supply.close(() => done(error)));
+  };
+  if (active.file === undefined && files.supply.full) {
+    files.writer.stop();
+    const path = segmentPath(active.id);
+    finish(new StorageError('full', path, 0, `No room for ${path}: the last meta records were not kept.`));
+    return;
+  }
+  files.writer.close(active, finish);
 }
 
 /** What takes the log to its files; undefined when nothing is durable. */

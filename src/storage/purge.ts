@@ -9,7 +9,7 @@ import {
   recordNode,
 } from '../model/record.js';
 import type { Catalog } from './catalog.js';
-import { type Floor, floorMetaName } from './floors.js';
+import { floorMetaName, type KeptFloor } from './floors.js';
 import { recordIsSound } from './record-check.js';
 
 /** Bytes that a floor's meta record takes: asked of `Store.room` before a purge. */
@@ -17,7 +17,7 @@ export const FLOOR_RECORD_BYTES = 64;
 
 /** What a purge of a partition may erase on the evidence at hand. */
 export interface PurgePlan {
-  readonly floor: Floor;
+  readonly floor: KeptFloor;
   /** Versions that it erases, at least one. */
   readonly versions: number;
 }
@@ -25,7 +25,7 @@ export interface PurgePlan {
 /**
  * The highest floor that the evidence carries: every other owner held, durably, all that this log held up to
  * `evidenceLsn` (mechanisms: Purging tombstones). A tombstone or expired value that came later may be unknown to some
- * owner, so the floor stays below it. `cutoffMs` is the wall-clock time up to which deadlines count as passed.
+ * owner: it stays, and the floor stays below it, or where it is if that came in below the present floor, as evictions do. `cutoffMs` is the wall-clock time up to which deadlines count as passed.
  * Undefined when nothing can go. Walks over the partition once: 30 ns a key.
  */
 export function planPurge(
@@ -55,14 +55,13 @@ export function planPurge(
     const counter = recordCounter(view, offset);
     const node = recordNode(view, offset);
     if (segment.lsnOf(recordLsnLow(view, offset)) <= evidenceLsn) stamps.push({ counter, node });
+    else if (compareStamps(counter, node, current.counter, current.node) <= 0) return;
     else if (compareStamps(counter, node, limit, limitNode) < 0) {
       limit = counter;
       limitNode = node;
     }
   });
   if (!sound) return undefined;
-  // What came late below the present floor would be erased by any new one.
-  if (compareStamps(limit, limitNode, current.counter, current.node) <= 0) return undefined;
   let { counter, node } = current;
   let count = 0;
   for (const stamp of stamps) {
@@ -72,7 +71,7 @@ export function planPurge(
     counter = stamp.counter;
     node = stamp.node;
   }
-  return count === 0 ? undefined : { floor: { counter, node, cutoffMs: cutoff }, versions: count };
+  return count === 0 ? undefined : { floor: { counter, node, cutoffMs: cutoff, lsn: evidenceLsn }, versions: count };
 }
 
 /** Carries a plan out, in the turn in which it was made; `keep` appends the meta record of the floor. */
@@ -80,7 +79,7 @@ export function carryOutPurge(
   catalog: Catalog,
   partition: number,
   plan: PurgePlan,
-  keep: (name: string, floor: Floor) => void,
+  keep: (name: string, floor: KeptFloor) => void,
 ): void {
   // One record is floor and erasure at once: a start that finds it erases the same versions again.
   keep(floorMetaName(partition), plan.floor);

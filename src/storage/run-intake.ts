@@ -123,7 +123,9 @@ export class RunIntake {
     const keyStart = at + RECORD_HEADER_BYTES;
     const keyLength = recordKeyLength(view, at);
     const hash = keyHash(bytes, view, keyStart, keyLength, catalog.hashSeed);
-    const verdict = catalog.judge(hash, view, keyStart, keyLength, recordCounter(view, at), recordNode(view, at));
+    const kind = kindOf(recordKindLength(view, at));
+    const counter = recordCounter(view, at);
+    const verdict = catalog.judge(hash, view, keyStart, keyLength, kind, counter, recordNode(view, at));
     if (verdict === Verdict.superseded) onRefused(recordLsnLow(view, at), catalog.heldCounter, catalog.heldNode);
     return verdict !== Verdict.newest;
   }

@@ -12,6 +12,9 @@ export type Durability = 'sync' | 'interval' | 'none';
 /** Whether a record can be appended: `busy` passes by itself within moments, `disk-full` when space comes back. */
 export type Room = 'ok' | 'busy' | 'disk-full' | 'memory-full';
 
+/** What happens at the bounds on memory and entries: new values are refused, or the least recently used keys go. */
+export type EvictionMode = 'reject' | 'lru';
+
 export interface StoreOptions {
   /** The data directory, locked; undefined exactly when `durability` is `none`. */
   readonly disk: Disk | undefined;
@@ -27,6 +30,10 @@ export interface StoreOptions {
   readonly hashSeed: number;
   /** Bound on `accountedBytes`; 0 for none. */
   readonly memoryBytesMax: number;
+  /** Bound on keys with a value; 0 for none. */
+  readonly entriesMax: number;
+  /** With `lru` the store remembers which keys are used, and the owner of the store evicts. */
+  readonly eviction: EvictionMode;
   /**
    * The lowest LSN that somebody may still read, through a cursor or a segment kept from an append; nobody does by
    * default. Memory of segments below it is recycled once nothing in them is newest.

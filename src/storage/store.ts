@@ -15,25 +15,25 @@ import { ActiveLog, type LogFiles } from './active-log.js';
 import { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
+import { EvictionCandidates } from './eviction-candidates.js';
+import { ExpiredKeys } from './expired-keys.js';
 import { FoundRecord } from './found-record.js';
 import { LogCursor } from './log-cursor.js';
 import { type LogSnapshot, takeSnapshot } from './log-snapshot.js';
-import { makeLogFiles } from './make-log-files.js';
+import { closeLogFiles, makeLogFiles } from './make-log-files.js';
 import { openLog } from './open-log.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
 import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
 import { ScanWindow } from './scan-window.js';
 import type { Segment } from './segment.js';
-import { segmentPath } from './segment-header.js';
-import { StorageError } from './storage-error.js';
 import type { Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
 import { viewOf } from './view-of.js';
 
 export type { OnRefused } from './run-intake.js';
-export type { Durability, Room, StoreOptions, StoreStats } from './store-options.js';
+export type { Durability, EvictionMode, Room, StoreOptions, StoreStats } from './store-options.js';
 
 /** Where the record appended last lies. One object, reused. */
 export interface Appended {
@@ -72,6 +72,10 @@ export class Store {
   readonly audit: VersionAudit;
   /** What `lookup` found. */
   readonly found: FoundRecord = new FoundRecord();
+  /** Counts what has expired. */
+  readonly expired: ExpiredKeys;
+  /** What there is to evict. */
+  readonly candidates: EvictionCandidates;
   /** What scans read the index through. */
   readonly scanWindow: ScanWindow;
   /** What `append` appended. */
@@ -92,6 +96,9 @@ export class Store {
     this.#options = options;
     this.#catalog = recovered.catalog;
     this.audit = new VersionAudit(recovered.catalog, this);
+    this.expired = new ExpiredKeys(recovered.catalog);
+    this.candidates = new EvictionCandidates(recovered.catalog, options);
+    if (options.eviction === 'lru') recovered.catalog.index.trackUse();
     this.#pool = pool;
     this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;
@@ -178,6 +185,7 @@ export class Store {
     if (location === 0) return found.miss(this.#catalog.floors, index.foundPartition);
     found.read(segments.segmentAt(location), segments.offsetAt(location), keyLength);
     found.durable = found.lsn <= this.durableLsn;
+    if (found.kind === RecordKind.value) index.noteRead();
     return true;
   }
 
@@ -187,11 +195,6 @@ export class Store {
    */
   warm(hashes: Float64Array, count: number, values: boolean): void {
     this.#catalog.index.warm(hashes, count, values);
-  }
-
-  /** Keys that have a value. */
-  get keyCount(): number {
-    return this.#catalog.keys;
   }
 
   /** Whether a record of `bytes` (header, key, deadline and value) can be appended now. Tombstones pass the memory bound. Hot. */
@@ -366,19 +369,8 @@ export class Store {
       done();
       return;
     }
-    const { active } = this.#log;
     this.#compactor.stop();
-    const finish = (error?: Error): void => {
-      active.file?.close();
-      files.sealed.close(() => files.supply.close(() => done(error)));
-    };
-    if (active.file === undefined && files.supply.full) {
-      files.writer.stop();
-      const path = segmentPath(active.id);
-      finish(new StorageError('full', path, 0, `No room for ${path}: the last meta records were not kept.`));
-      return;
-    }
-    files.writer.close(active, finish);
+    closeLogFiles(files, this.#log.active, done);
   }
 
   #makeFiles(recovered: RecoveredLog): LogFiles | undefined {

@@ -6,6 +6,7 @@ import {
   RecordKind,
   recordCounter,
   recordKindLength,
+  recordLsnLow,
   recordNode,
 } from '../model/record.js';
 import type { Catalog } from './catalog.js';
@@ -43,6 +44,8 @@ export interface MetaKeeper {
 export class VersionAudit {
   readonly #catalog: Catalog;
   readonly #metas: MetaKeeper;
+  /** Of the last `tableOf`: tables that are equal speak of what has an LSN up to here. */
+  comparableLsn: number = Number.POSITIVE_INFINITY;
 
   constructor(catalog: Catalog, metas: MetaKeeper) {
     this.#catalog = catalog;
@@ -81,18 +84,26 @@ export class VersionAudit {
     return { first, second };
   }
 
-  /** The partition's table, a copy, without what its own floor or `other`, that of another replica, lets go of. */
+  /**
+   * The partition's table, a copy, without what its own floor or `other`, that of another replica, lets go of.
+   * `comparableLsn` says afterwards up to where equal tables speak of what this replica holds.
+   */
   tableOf(partition: number, other: Floor): Int32Array {
     const { versions, index, segments, floors } = this.#catalog;
     const base = partition * AUDIT_TABLE_WORDS;
     const table = versions.words.slice(base, base + AUDIT_TABLE_WORDS);
     const own = floors.of(partition);
+    this.comparableLsn = Number.POSITIVE_INFINITY;
     const rises = compareStamps(other.counter, other.node, own.counter, own.node) > 0 || other.cutoffMs > own.cutoffMs;
     if (versions.mortal[partition] === 0 || !(rises || versions.late[partition] === 1)) return table;
     index.each(partition, (hash, location) => {
-      const { view } = segments.segmentAt(location);
+      const segment = segments.segmentAt(location);
+      const { view } = segment;
       const offset = segments.offsetAt(location);
-      if (isRecordPurgedBy(other, view, offset) || isRecordPurgedBy(own, view, offset)) {
+      const released = isRecordPurgedBy(other, view, offset);
+      if (released || isRecordPurgedBy(own, view, offset)) {
+        // It came in below the own floor: the other may lack it, and take in what is older.
+        if (!released) this.comparableLsn = Math.min(this.comparableLsn, lsnAt(segment, offset) - 1);
         toggle(table, 0, hash, kindOf(recordKindLength(view, offset)), view, offset);
       }
     });
@@ -148,4 +159,8 @@ export class VersionAudit {
       }
     });
   }
+}
+
+function lsnAt(segment: Segment, offset: number): number {
+  return segment.lsnOf(recordLsnLow(segment.view, offset));
 }

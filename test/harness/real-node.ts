@@ -52,7 +52,14 @@ export class RealNode {
           weight: 1,
         },
         cluster: { name: 'test', seeds: [], founders: 1, replicationFactor: 3, partitions: 16 },
-        storage: { durability: 'none', syncIntervalMs: 100, segmentBytes: 4 * 1024 * 1024, memoryBytesMax: 0 },
+        storage: {
+          durability: 'none',
+          syncIntervalMs: 100,
+          segmentBytes: 4 * 1024 * 1024,
+          memoryBytesMax: 0,
+          entriesMax: 0,
+          eviction: 'reject',
+        },
         limits: {
           keyBytesMax: 4096,
           valueBytesMax: 1024 * 1024,

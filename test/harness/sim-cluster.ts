@@ -15,6 +15,9 @@ export interface SimClusterOptions {
   readonly durability?: 'sync' | 'interval' | 'none';
   readonly segmentBytes?: number;
   readonly valueBytesMax?: number;
+  readonly memoryBytesMax?: number;
+  readonly entriesMax?: number;
+  readonly eviction?: 'reject' | 'lru';
   /** Ends that a fault explains, such as that of a node whose disk failed to sync: they are not fatal. */
   readonly isExpectedEnd?: (error: Error) => boolean;
   /** Reasons for which a start may fail. */
@@ -165,7 +168,9 @@ export class SimCluster {
         durability: options.durability ?? 'sync',
         syncIntervalMs: 100,
         segmentBytes: options.segmentBytes ?? 1024 * 1024,
-        memoryBytesMax: 0,
+        memoryBytesMax: options.memoryBytesMax ?? 0,
+        entriesMax: options.entriesMax ?? 0,
+        eviction: options.eviction ?? 'reject',
       },
       limits: {
         keyBytesMax: 4096,

@@ -13,7 +13,17 @@ const NAME = 'n1';
 const SETTLE_MS = 10_000;
 
 export type StorageSettings = Partial<
-  Pick<StoreOptions, 'durability' | 'syncIntervalMs' | 'segmentBytes' | 'partitions' | 'hashSeed' | 'memoryBytesMax'>
+  Pick<
+    StoreOptions,
+    | 'durability'
+    | 'syncIntervalMs'
+    | 'segmentBytes'
+    | 'partitions'
+    | 'hashSeed'
+    | 'memoryBytesMax'
+    | 'entriesMax'
+    | 'eviction'
+  >
 >;
 
 /** One store on a simulated disk that can be crashed and opened again, with keys and values as text. */
@@ -59,6 +69,8 @@ export class StorageWorld {
         partitions: 16,
         hashSeed: 7,
         memoryBytesMax: 0,
+        entriesMax: 0,
+        eviction: 'reject',
         onDurable: (lsn) => {
           this.durableLsn = lsn;
         },

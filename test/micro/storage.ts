@@ -48,6 +48,8 @@ function options(disk: FileDisk | undefined): StoreOptions {
     partitions: 256,
     hashSeed: SEED,
     memoryBytesMax: 0,
+    entriesMax: 0,
+    eviction: process.argv.includes('lru') ? 'lru' : 'reject',
     onDurable: () => {},
     onRoom: () => {},
     onFatal: (error) => {

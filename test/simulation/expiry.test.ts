@@ -62,6 +62,7 @@ test('a value is there until its time to live is over, and absent from then on, 
   }
   world.run(world.nowMs + 2_000);
   for (const name of cluster.names) {
+    t.is(cluster.ports(name).telemetry.metric('expired_keys'), 1);
     for (const level of [LEVEL.one, LEVEL.quorum, LEVEL.all]) {
       const { absent, counter, node } = session.get(name, 'k', level);
       // The version is still there, with its stamp: it takes part like any other.

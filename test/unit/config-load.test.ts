@@ -47,6 +47,19 @@ test('the environment wins over the file and flags win over both', (t) => {
   t.is(loaded.origins.get('log.level'), 'memdb.toml');
 });
 
+test('eviction needs a bound, and four segments in it', (t) => {
+  const { storage } = load('[storage]\neviction = "lru"\nmax_memory = "64MiB"\nmax_entries = 1000\n').config;
+  t.deepEqual([storage.eviction, storage.memoryBytesMax, storage.entriesMax], ['lru', 64 * 2 ** 20, 1000]);
+  t.is(load('[storage]\neviction = "lru"\nmax_entries = 1\n').config.storage.memoryBytesMax, 0);
+  t.regex(
+    problems(() => load('[storage]\neviction = "lru"\n'))[0] ?? '',
+    /set storage.max_memory or storage.max_entries/,
+  );
+  const small = '[storage]\neviction = "lru"\nmax_memory = "64MiB"\nsegment_size = "32MiB"\n';
+  t.regex(problems(() => load(small))[0] ?? '', /needs 4 × storage.segment_size = "128MiB"/);
+  t.regex(problems(() => load('[storage]\neviction = "random"\n'))[0] ?? '', /"reject", "lru"/);
+});
+
 test('lists are read from the file as arrays and from text separated by commas', (t) => {
   const seeds = [
     { host: '10.0.0.1', port: 10_000 },

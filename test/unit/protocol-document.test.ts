@@ -53,7 +53,10 @@ import {
   MemDbError,
   Opcode,
   OutgoingBuffer,
+  PRESSURE_BYTES,
   parseUuid,
+  pressureKeys,
+  pressureNode,
   Role,
   RUN_CATCH_UP,
   runLastLsn,
@@ -76,6 +79,7 @@ import {
   writeFrame,
   writeGetManyRequest,
   writeKeyRequest,
+  writePressure,
   writeQuorumGetReply,
   writeSetManyRequest,
   writeSetRequest,
@@ -254,6 +258,11 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       Flag.reply,
       encodeAuditList({ partition: 7, floor: FLOOR, bucket: 3, versions: [VERSION] }),
     ),
+  'memory-pressure': () => {
+    const body = new Uint8Array(PRESSURE_BYTES);
+    writePressure(viewOf(body), 0, 2, 1000);
+    return written((out) => writeFrame(out, Opcode.memoryPressure, 0, 0, 0, 90, 3, body));
+  },
   'audit-fetch': () => framed(Opcode.auditFetch, 0, encodeAuditFetch(7, [VERSION])),
   'stream-ack': () => {
     const body = new Uint8Array(STREAM_ACK_HEADER_BYTES + STREAM_REFUSAL_BYTES);
@@ -392,6 +401,8 @@ test('the code reads the stream frames of PROTOCOL.md', (t) => {
   t.is(runLastLsn(run, 28), 2 ** 32 + 70);
   const ack = viewOf(example('stream-ack'));
   t.deepEqual([ackStreamId(ack, 28), ackRefusals(ack, 28), ackLsn(ack, 28)], [9, 1, 2 ** 32 + 70]);
+  const pressure = viewOf(example('memory-pressure'));
+  t.deepEqual([pressureNode(pressure, 28), pressureKeys(pressure, 28)], [2, 1000]);
 });
 
 test('the code reads the audit frames of PROTOCOL.md', (t) => {

@@ -19,6 +19,8 @@ function openStore(readLsn: () => number): Store {
     partitions: 16,
     hashSeed: 1,
     memoryBytesMax: 0,
+    entriesMax: 0,
+    eviction: 'reject',
     readLsn,
     onDurable: () => {},
     onRoom: () => {},

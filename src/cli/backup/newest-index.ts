@@ -98,10 +98,16 @@ class Entries {
       this.#slots[slot] = entry;
       this.#set(entry, counter, node, isValue, file, offset);
       if (this.count > this.#slots.length * LOAD_MAX) this.#rehash();
-    } else if (compareStamps(counter, node, this.#counters[entry], this.#nodes[entry]) > 0) {
+    } else if (this.#isReplacedBy(entry, counter, node, isValue)) {
       if (this.#alive[entry] === 0) this.deleted--;
       this.#set(entry, counter, node, isValue, file, offset);
     }
+  }
+
+  /** By a newer stamp; at the same one by the eviction of the value (decisions/eviction-at-the-stamp-it-saw.md). */
+  #isReplacedBy(entry: number, counter: number, node: number, isValue: boolean): boolean {
+    const order = compareStamps(counter, node, this.#counters[entry], this.#nodes[entry]);
+    return order > 0 || (order === 0 && !isValue && this.#alive[entry] === 1);
   }
 
   values(): NewestEntry[] {

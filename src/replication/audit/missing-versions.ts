@@ -1,4 +1,5 @@
 import { type AuditVersion, compareStamps } from '@memdb/protocol';
+import { compareVersions } from '../../model/version-order.js';
 import type { Floor } from '../../storage/floors.js';
 
 /**
@@ -28,7 +29,7 @@ export function missingVersions(
 }
 
 function compare(a: AuditVersion, b: AuditVersion): number {
-  return compareStamps(a.counter, a.node, b.counter, b.node);
+  return compareVersions(a.counter, a.node, a.kind, b.counter, b.node, b.kind);
 }
 
 function byHash(versions: readonly AuditVersion[]): Map<number, AuditVersion[]> {

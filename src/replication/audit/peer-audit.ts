@@ -201,7 +201,8 @@ export class PeerAudit {
     const differing = focus.compare(store.audit.tableOf(partition, theirs.floor), theirs.table);
     if (differing === 0) {
       this.#focuses.delete(partition);
-      this.#noteEqual([partition], store.lastLsn, frameCounter(view, start));
+      const lsn = Math.min(store.lastLsn, store.audit.comparableLsn);
+      this.#noteEqual([partition], lsn, frameCounter(view, start));
       return;
     }
     counters.differingBuckets.value += differing;
