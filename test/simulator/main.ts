@@ -48,6 +48,9 @@ async function runAll(pool: WorkerPool, options: SimOptions, first: number): Pro
   };
   await pool.run(give, (report) => {
     summary.add(report);
+    if (report.broken.length > 0 && seeds > 1) {
+      console.error(`failed: ${command(options, report.seed)}: ${report.broken[0].split('\n')[0]}`);
+    }
     const nowMs = performance.now();
     if (seeds === 1) printOne(report);
     else if (nowMs - shownMs > PROGRESS_MS || summary.runs === seeds) {
