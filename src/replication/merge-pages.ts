@@ -47,10 +47,10 @@ export function mergePages(
     .reduce((low, bound) => (order(bound, low) < 0 ? bound : low));
   const cursors = pages.map((page) => new PageCursor(page, positionOf));
   for (;;) {
-    const lowest = cursors.reduce<PageCursor | undefined>(
-      (low, cursor) => (cursor.isAtEnd || (low !== undefined && order(cursor, low) >= 0) ? low : cursor),
-      undefined,
-    );
+    let lowest: PageCursor | undefined;
+    for (const cursor of cursors) {
+      if (!cursor.isAtEnd && (lowest === undefined || order(cursor, lowest) < 0)) lowest = cursor;
+    }
     if (lowest === undefined || !isWithin(lowest, limit)) break;
     const { after: key, position } = lowest;
     let newest: ScanEntry = lowest.entry;

@@ -204,7 +204,7 @@ export class Client {
   /**
    * The keys that begin with `prefix`, in no particular order. A key that is there throughout comes at least once; one
    * that is written or deleted meanwhile may come or not. Keys that are not UTF-8 come with U+FFFD in them: use
-   * `keysBytes`. `timeoutMs` is for each request, one for about 32 KiB of keys; `signal` ends the scan with `aborted`.
+   * `keysBytes`. `timeoutMs` is for each request, one for about 16 KiB of keys; `signal` ends the scan with `aborted`.
    *
    * @example for await (const key of db.keys({ prefix: 'user:' })) console.log(key);
    */

@@ -9,7 +9,7 @@ const START: ScanPlace = { partition: 0, position: 0, after: NO_BYTES };
 const DONE: IteratorResult<never, undefined> = { done: true, value: undefined };
 
 /**
- * The keys of a cluster, one page at a time; made by `db.keys`. It holds one page (about 32 KiB) and the place behind
+ * The keys of a cluster, one page at a time; made by `db.keys`. It holds one page (about 16 KiB) and the place behind
  * it, and no node holds anything for it between two pages: leaving the loop early costs nothing.
  *
  * After an error `next()` may be called again, and goes on where the scan stood.
