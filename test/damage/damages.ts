@@ -56,8 +56,10 @@ export class Damages {
       const file = this.#layout.files.find((layout) => layout.path === path);
       for (let position = 0; position < bytes.length; position++) {
         if (position > this.#interesting(file, bytes) && position % zeroStride !== 0) continue;
+        // Few, and each matters: every bit of the manifest and of the headers is in the first part too.
+        const always = this.#stratum.part === 0 && (file === undefined || position < SEGMENT_HEADER_BYTES);
         for (let bit = 0; bit < 8; bit++) {
-          if (!this.#isMine()) continue;
+          if (!this.#isMine() && !always) continue;
           bytes[position] = (bytes[position] ?? 0) ^ (1 << bit);
           this.#try(`bit ${bit} of byte ${position} of ${path}`, this.#afterFlip(path, file, position));
           bytes[position] = (bytes[position] ?? 0) ^ (1 << bit);

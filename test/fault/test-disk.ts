@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { removeLeftMounts } from './leftovers.js';
 import { run } from './machine.js';
 
 const MIB = 1024 * 1024;
@@ -20,7 +21,7 @@ const SHUTDOWN =
   'open(my $f, "<", $ARGV[0]) or die $!; my $flags = pack("L", 2); ioctl($f, 0x8004587d, $flags) or die $!';
 
 /**
- * A small memory file system: `Memory` is one to be filled up, an `Ext4Image` lies in one. All that is mounted is
+ * A small memory file system, to be filled up; an `Ext4Image` lies in one too. All that is mounted is
  * unmounted when the test ends; the name of the directory is this process's own.
  */
 export class MemoryDisk {
@@ -28,6 +29,7 @@ export class MemoryDisk {
   readonly #filler: string;
 
   constructor(t: ExecutionContext, mebibytes: number) {
+    removeLeftMounts();
     this.directory = mkdtempSync(join(tmpdir(), `memdb-disk-${process.pid}-`));
     this.#filler = join(this.directory, 'filler');
     run('mount', '-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'memdb-fault', this.directory);
@@ -73,7 +75,6 @@ export class Ext4Image {
   /** Where it is mounted. */
   readonly directory: string;
   readonly #image: string;
-  #device = '';
   #mounted = false;
 
   /** Without a journal a failed write of data is all that fails. */
@@ -103,23 +104,23 @@ export class Ext4Image {
     t.teardown(() => {
       if (!this.#mounted) return;
       run('umount', '--lazy', this.directory);
-      run('losetup', '--detach', this.#device);
     });
   }
 
   mount(): void {
-    this.#device = run('losetup', '--find', '--show', this.#image).trim();
+    const device = run('losetup', '--find', '--show', this.#image).trim();
     // The loop driver reports a write that was cut short as complete: a device that lies, which nobody can survive.
     // Page by page, a write succeeds or fails as a whole.
-    writeFileSync(`/sys/block/${basename(this.#device)}/queue/max_sectors_kb`, '4');
-    run('mount', this.#device, this.directory);
+    writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, '4');
+    run('mount', device, this.directory);
+    // It is in use: it goes when it is unmounted, whoever does that.
+    run('losetup', '--detach', device);
     this.#mounted = true;
   }
 
   /** Also forgets what the page cache held. Every process that used it has ended. */
   unmount(): void {
     run('umount', this.directory);
-    run('losetup', '--detach', this.#device);
     this.#mounted = false;
   }
 

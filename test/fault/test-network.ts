@@ -1,4 +1,5 @@
 import type { ExecutionContext } from 'ava';
+import { removeLeftNamespaces } from './leftovers.js';
 import { run } from './machine.js';
 
 /** What a rule counted. */
@@ -38,6 +39,7 @@ export class TestNetwork {
   readonly #prefix: string = `mf${process.pid}`;
 
   constructor(t: ExecutionContext, nodes: number) {
+    removeLeftNamespaces();
     const { pid } = process;
     this.#subnet = `10.${128 + (Math.floor(pid / 250) % 120)}.${pid % 250}`;
     const bridge = this.#space('b');
