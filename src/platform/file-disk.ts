@@ -99,6 +99,19 @@ export class FileDisk implements Disk {
     later(path, 'replace', done, () => replaceFile(this.#absolute(path), bytes));
   }
 
+  readLater(
+    path: string,
+    position: number,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array) => void,
+  ): void {
+    let bytes: Uint8Array = new Uint8Array(0);
+    const finish = (error?: DiskError): void => done(error, bytes);
+    later(path, 'read', finish, async () => {
+      bytes = await readPart(this.#absolute(path), position, length);
+    });
+  }
+
   rename(from: string, to: string, done: (error?: DiskError) => void): void {
     later(from, 'rename', done, async () => {
       await rename(this.#absolute(from), this.#absolute(to));
@@ -178,6 +191,16 @@ async function replaceFile(absolute: string, bytes: Uint8Array): Promise<void> {
     throw error;
   }
   await syncNameLater(dirname(absolute));
+}
+
+async function readPart(absolute: string, position: number, length: number): Promise<Uint8Array> {
+  const handle = await open(absolute, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 async function syncNameLater(directory: string): Promise<void> {

@@ -22,6 +22,16 @@ export interface Disk {
    * change before `done` is called.
    */
   replaceLater(path: string, bytes: Uint8Array, done: (error?: DiskError) => void): void;
+  /**
+   * Reads up to `length` bytes at `position` off the event loop: a device may have to be asked. Fewer come at the end of
+   * the file. `bytes` is the reader's own.
+   */
+  readLater(
+    path: string,
+    position: number,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array) => void,
+  ): void;
   /** Gives a file another name in the same directory, durable when `done` is called. Nothing has that name yet. */
   rename(from: string, to: string, done: (error?: DiskError) => void): void;
   /** Opens an existing file for reading and writing. Throws `DiskError` kind `missing`. */

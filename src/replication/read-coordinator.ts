@@ -25,7 +25,7 @@ import type { HeldReplies } from './held-replies.js';
 import { quorumAnswer } from './quorum-answer.js';
 import { bitCount, ReadOperation, recordKindOf } from './read-operation.js';
 import { type Replica, versionDeadline } from './replica.js';
-import { type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
+import { KEY_LOST, type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
 import { unavailable } from './write-errors.js';
 
 export interface ReadCoordinatorOptions {
@@ -90,7 +90,12 @@ export class ReadCoordinator {
     keyLength: number,
   ): void {
     const { store, replies, held } = this.#options;
-    if (!store.lookup(hash, bytes, view, keyStart, keyLength)) {
+    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    if (store.found.lost) {
+      replies.error(target, opcode, correlation, KEY_LOST);
+      return;
+    }
+    if (!has) {
       replies.stamp(target, opcode, Flag.absent, correlation, store.found.counter, store.found.node);
       return;
     }
@@ -154,7 +159,7 @@ export class ReadCoordinator {
     const has = store.lookup(hash, bytes, view, keyStart, keyLength);
     const durable = !has || store.found.durable;
     operation.asked |= 1 << set.selfIndex;
-    if (has && durable && operation.answers === undefined) {
+    if (has && durable && !store.found.lost && operation.answers === undefined) {
       operation.localCounter = store.found.counter;
       operation.localNode = store.found.node;
       operation.localKind = store.found.kind;
@@ -238,10 +243,12 @@ export class ReadCoordinator {
   #countSelf(operation: ReadOperation, set: ReplicaSet): void {
     const { store } = this.#options;
     const { key } = operation;
-    if (!store.lookup(operation.hash, key.bytes, key.view, 0, key.length)) return;
+    const held = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
     const { found } = store;
-    if (!operation.isReachedBy(found.counter, found.node, found.kind)) return;
-    if (!found.durable) this.#awaitOwn(operation);
+    // A deletion that was purged meanwhile counts by the floor.
+    const kind = held ? found.kind : RecordKind.tombstone;
+    if (found.lost || !operation.isReachedBy(found.counter, found.node, kind)) return;
+    if (held && !found.durable) this.#awaitOwn(operation);
     else {
       operation.holders |= 1 << set.selfIndex;
       this.#advance(operation);
@@ -318,6 +325,10 @@ export class ReadCoordinator {
     if (set === undefined) return;
     const has = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
     const { found } = store;
+    if (found.lost) {
+      this.#failMember(operation, set.selfIndex);
+      return;
+    }
     if (!has) operation.vote(set.selfIndex, VersionKind.never, found.counter, found.node, key.bytes, 0, 0, 0);
     else if (!found.durable) {
       // Overwritten while it waited: the version that stands there now must be durable before it is spoken of.
@@ -344,7 +355,8 @@ export class ReadCoordinator {
       if (bitCount(operation.answered) < operation.needed) return;
       if (operation.answers !== undefined && this.#awaitsMore(operation)) return;
       operation.phase = 'write-back';
-      if (bitCount(operation.holders) < operation.needed) this.#writeBack(operation, operation.answered);
+      const enough = bitCount(operation.holders) >= operation.needed;
+      if (!enough && !this.#writeBack(operation, operation.answered)) return;
     }
     if (operation.phase === 'write-back' && bitCount(operation.holders) >= operation.needed) this.#finish(operation);
   }
@@ -355,10 +367,14 @@ export class ReadCoordinator {
     return waiting !== 0 && this.#options.turn.nowMs - operation.startedMs <= READ_HEDGE_MS;
   }
 
-  /** Sends the newest version to the given replicas that do not hold it. */
-  #writeBack(operation: ReadOperation, members: number): void {
+  /** Sends the newest version to the given replicas that do not hold it. False when the read failed by that. */
+  #writeBack(operation: ReadOperation, members: number): boolean {
     const { set, key, value } = operation;
-    if (set === undefined) return;
+    if (set === undefined) return false;
+    if (!this.#ownIsSound(operation)) {
+      this.#fail(operation, KEY_LOST);
+      return false;
+    }
     this.#writeBacks.value++;
     for (let member = 0; member < set.members.length; member++) {
       const bit = 1 << member;
@@ -384,6 +400,15 @@ export class ReadCoordinator {
         copyBytes(out.bytes, out.view, keyAt + key.length + expiry, value.bytes, value.view, 0, value.length);
       }
     }
+    return true;
+  }
+
+  /** Whether the newest version, if it is the own one, is what was written: damage is never sent as good. */
+  #ownIsSound({ hash, key, counter, node, kind }: ReadOperation): boolean {
+    const { store } = this.#options;
+    if (kind !== VersionKind.value || !store.lookup(hash, key.bytes, key.view, 0, key.length)) return true;
+    const { found } = store;
+    return found.counter !== counter || found.node !== node || store.audit.isSound(found);
   }
 
   #storeHere(operation: ReadOperation): void {
@@ -452,7 +477,7 @@ export class ReadCoordinator {
     const absent = !operation.hasValue(turn.wallMs);
     if (operation.answers !== undefined) {
       // Whoever answered with something older is brought up to date behind the answer.
-      this.#writeBack(operation, operation.answered);
+      if (!this.#writeBack(operation, operation.answered)) return;
       replies.quorumGet(target, correlation, quorumAnswer(operation, set, turn.wallMs));
     } else if (absent) replies.stamp(target, opcode, Flag.absent, correlation, counter, node);
     else if (opcode === Opcode.contains) replies.stamp(target, opcode, 0, correlation, counter, node);

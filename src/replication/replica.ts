@@ -25,7 +25,7 @@ import {
 import { compareVersions } from '../model/version-order.js';
 import type { Store } from '../storage/store.js';
 import type { HeldReplies } from './held-replies.js';
-import type { Replies, ReplyTarget } from './replies.js';
+import { KEY_LOST, type Replies, type ReplyTarget } from './replies.js';
 
 /** Answers what coordinators ask of this node as one replica: its version of a key, and to take a newer one. */
 export class Replica {
@@ -52,6 +52,10 @@ export class Replica {
     const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
     const has = store.lookup(hash, bytes, view, keyStart, keyLength);
     const { found } = store;
+    if (found.lost) {
+      this.#replies.error(target, Opcode.readVersion, frameCorrelation(view, start), KEY_LOST);
+      return;
+    }
     let kind: number = VersionKind.never;
     let valueLength = 0;
     let expiry = 0;
@@ -67,6 +71,11 @@ export class Replica {
       if (asked === 0) kind = VersionKind.same;
       else if (found.kind === RecordKind.tombstone) kind = VersionKind.tombstone;
       else {
+        if (!store.audit.isSound(found)) {
+          // Damage is never sent as good. It was repaired just now, or the key is lost here.
+          this.readVersion(target, bytes, view, start, end);
+          return;
+        }
         kind = VersionKind.value;
         valueLength = found.valueLength;
         // Expired or not: the coordinator judges, and what it writes back is the whole version.

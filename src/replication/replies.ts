@@ -150,3 +150,10 @@ export const TARGET_SATURATED: ReplyError = {
   outcome: 'not-applied',
   message: 'this connection does not read its replies as fast as it asks; read them, or have fewer requests in flight',
 };
+
+/** Refusal of a replica that lost the newest version of a key to damage and does not know what became of it. */
+export const KEY_LOST: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message: 'this replica found its copy of the key damaged and is fetching it from the others; try again in a moment',
+};

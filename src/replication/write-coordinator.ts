@@ -12,6 +12,7 @@ import {
   recordKindLength,
 } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
+import { recordIsSound } from '../storage/record-check.js';
 import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
@@ -333,8 +334,10 @@ export class WriteCoordinator {
       replies.error(target, opcode, correlation, OVERWRITTEN);
       return;
     }
+    // What is copied gets a checksum of its own: damage must not be stamped as good.
+    const sound = recordIsSound(segment, offset);
     const room = store.room(lengthOf(kindLength), RecordKind.tombstone);
-    const counter = room === 'ok' ? lamport.next(queue.above(slot)) : 0;
+    const counter = sound && room === 'ok' ? lamport.next(queue.above(slot)) : 0;
     queue.settle(slot);
     if (counter === 0) {
       replies.error(target, opcode, correlation, RESTAMP_FAILED);

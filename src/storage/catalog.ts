@@ -13,6 +13,7 @@ import {
 } from '../model/record.js';
 import { decodeFloor, Floors, isRecordPurgedBy, type KeptFloor, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
+import { LostKeys } from './lost-keys.js';
 import type { Placement } from './placement.js';
 import type { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
@@ -46,6 +47,11 @@ export class Catalog {
   /** What the index holds, for comparison with other replicas. */
   readonly versions: VersionTable = new VersionTable();
   readonly floors: Floors = new Floors();
+  readonly lost: LostKeys = new LostKeys();
+  /** Sees to it that what stands at an offset verifies again, or is gone; set by whoever scrubs. */
+  repair: (segment: Segment, offset: number) => void = (segment, offset) => {
+    throw new Error(`segment ${segment.id} is damaged at byte ${offset}`);
+  };
   readonly #metas: Map<string, MetaEntry> = new Map();
   hashSeed: number;
   keys = 0;
@@ -94,10 +100,11 @@ export class Catalog {
     keyLength: number,
   ): number {
     if (counter > this.highestCounter) this.highestCounter = counter;
+    if (this.lost.size !== 0) this.lost.onAdmitted(hash, counter);
     const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
     const partition = this.index.foundPartition;
     if (held === 0) {
-      if (this.floors.covers(partition, counter, node)) {
+      if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {
         this.#noteRefused(segment, kind, bytes);
         return this.#belowFloor(partition);
       }
@@ -136,7 +143,8 @@ export class Catalog {
     const held = this.index.find(hash, view, keyStart, keyLength);
     if (held === 0) {
       const partition = this.index.foundPartition;
-      return this.floors.covers(partition, counter, node) ? this.#belowFloor(partition) : Verdict.newest;
+      const below = this.floors.covers(partition, counter, node) && !this.lost.has(hash);
+      return below ? this.#belowFloor(partition) : Verdict.newest;
     }
     return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), kind, counter, node);
   }

@@ -17,6 +17,7 @@ export class FoundRecord {
   /** Memory of the segment; valid until the next turn (segments are recycled). */
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(new ArrayBuffer(0));
+  segment: Segment | undefined;
   offset = 0;
   kind = 0;
   keyStart = 0;
@@ -31,11 +32,14 @@ export class FoundRecord {
   lsn = 0;
   /** Whether a reply may speak of it. */
   durable = false;
+  /** The newest version of this key was lost here to damage: whatever else was found is not to be spoken of. */
+  lost = false;
 
   /** The key is not known, hence false: it answers with its partition's floor. Hot. */
   miss(floors: Floors, partition: number): false {
-    this.counter = floors.counters[partition];
-    this.node = floors.nodes[partition];
+    // Of a key that was lost here the floor says nothing.
+    this.counter = this.lost ? 0 : floors.counters[partition];
+    this.node = this.lost ? 0 : floors.nodes[partition];
     return false;
   }
 
@@ -45,6 +49,7 @@ export class FoundRecord {
     const kindLength = recordKindLength(view, offset);
     this.bytes = segment.bytes;
     this.view = view;
+    this.segment = segment;
     this.offset = offset;
     this.kind = kindOf(kindLength);
     this.keyStart = offset + RECORD_HEADER_BYTES;

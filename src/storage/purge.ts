@@ -11,6 +11,7 @@ import {
 import type { Catalog } from './catalog.js';
 import { floorMetaName, type KeptFloor } from './floors.js';
 import { recordIsSound } from './record-check.js';
+import type { Segment } from './segment.js';
 
 /** Bytes that a floor's meta record takes: asked of `Store.room` before a purge. */
 export const FLOOR_RECORD_BYTES = 64;
@@ -41,7 +42,7 @@ export function planPurge(
   const stamps: { readonly counter: number; readonly node: number }[] = [];
   let limit = Number.POSITIVE_INFINITY;
   let limitNode = 0;
-  let sound = true;
+  const damaged: { readonly segment: Segment; readonly offset: number }[] = [];
   catalog.index.each(partition, (_hash, location) => {
     const segment = segments.segmentAt(location);
     const offset = segments.offsetAt(location);
@@ -50,8 +51,8 @@ export function planPurge(
       const expiresAtMs = recordExpiresAtMs(view, offset);
       if (expiresAtMs === 0 || expiresAtMs > cutoff) return;
     }
-    // A flipped bit in a stamp would raise the floor to anywhere: the scrub comes first.
-    sound &&= recordIsSound(segment, offset);
+    // A flipped bit in a stamp would raise the floor to anywhere: it is repaired first.
+    if (!recordIsSound(segment, offset)) damaged.push({ segment, offset });
     const counter = recordCounter(view, offset);
     const node = recordNode(view, offset);
     if (segment.lsnOf(recordLsnLow(view, offset)) <= evidenceLsn) stamps.push({ counter, node });
@@ -61,7 +62,8 @@ export function planPurge(
       limitNode = node;
     }
   });
-  if (!sound) return undefined;
+  for (const { segment, offset } of damaged) catalog.repair(segment, offset);
+  if (damaged.length > 0) return undefined;
   let { counter, node } = current;
   let count = 0;
   for (const stamp of stamps) {

@@ -2,6 +2,7 @@ import { contentHash } from '../model/content-hash.js';
 import {
   lengthOf,
   paddedRecordBytes,
+  RECORD_HEADER_BYTES,
   recordChecksum,
   recordKindLength,
   recordLsnLow,
@@ -11,9 +12,26 @@ import type { Segment } from './segment.js';
 
 /** Whether the record at `offset` is what was appended there. */
 export function recordIsSound(segment: Segment, offset: number): boolean {
-  const { view, tail, generation } = segment;
-  const size = paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
-  if (size > tail - offset) return false;
-  const salt = recordSalt(generation, offset, recordLsnLow(view, offset));
-  return (contentHash(view, offset + 8, offset + size) + salt) >>> 0 === recordChecksum(view, offset);
+  return isSoundAt(segment.view, offset, segment.tail, segment.generation, offset);
+}
+
+/** The same for a copy: it lies at `view[at]`, and belongs to `offset` of a segment of `generation`. */
+export function isSoundAt(view: DataView, at: number, end: number, generation: number, offset: number): boolean {
+  if (end - at < RECORD_HEADER_BYTES) return false;
+  const length = lengthOf(recordKindLength(view, at));
+  const size = paddedRecordBytes(length);
+  if (length < RECORD_HEADER_BYTES || size > end - at) return false;
+  const salt = recordSalt(generation, offset, recordLsnLow(view, at));
+  return (contentHash(view, at + 8, at + size) + salt) >>> 0 === recordChecksum(view, at);
+}
+
+/** Whether `bytes` are sound records from one end to the other, as they belong to `offset` of a segment. */
+export function isSoundRun(bytes: Uint8Array, generation: number, offset: number): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  while (at < bytes.length) {
+    if (!isSoundAt(view, at, bytes.length, generation, offset + at)) return false;
+    at += paddedRecordBytes(lengthOf(recordKindLength(view, at)));
+  }
+  return at === bytes.length;
 }

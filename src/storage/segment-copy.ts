@@ -11,6 +11,7 @@ import {
 } from '../model/record.js';
 import { BATCH_HEADER_BYTES, completeBatchHeader, reserveBatchHeader } from './batch-header.js';
 import { type Catalog, Fate } from './catalog.js';
+import { recordIsSound } from './record-check.js';
 import { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES, writeSegmentHeader } from './segment-header.js';
 
@@ -101,6 +102,11 @@ export class SegmentCopy {
   /** Goes past one record, or one piece of it; returns the work that it took. */
   #pass(segment: Segment, carries: boolean): number {
     const offset = this.#next;
+    if (this.#piece === 0 && !recordIsSound(segment, offset)) {
+      // A flipped length would lead past records that are live. Repaired or emptied, it is passed in the next step.
+      this.#catalog.repair(segment, offset);
+      return UNITS_PER_RECORD;
+    }
     const kindLength = recordKindLength(segment.view, offset);
     const size = paddedRecordBytes(lengthOf(kindLength));
     const fate = kindOf(kindLength) === RecordKind.batchHeader ? Fate.drop : this.#catalog.fate(segment, offset);

@@ -2,6 +2,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Disk } from '../ports/disk.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timers } from '../ports/timers.js';
+import type { Segment } from './segment.js';
 
 /**
  * When a record may be spoken of: `sync` after it was synced, `interval` after it was written to the file (synced
@@ -67,4 +68,12 @@ export interface StoreStats {
   readonly segments: number;
   readonly preparedSegments: number;
   readonly lastBatchBytes: number;
+}
+
+/** Where the record appended last lies. One object, reused. */
+export interface Appended {
+  segment: Segment;
+  offset: number;
+  /** Bytes with padding: the next record may lie right behind. */
+  bytes: number;
 }

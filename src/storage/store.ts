@@ -26,22 +26,13 @@ import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from
 import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
 import { ScanWindow } from './scan-window.js';
-import type { Segment } from './segment.js';
-import type { Room, StoreOptions, StoreStats } from './store-options.js';
+import type { Appended, Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
 import { viewOf } from './view-of.js';
 
 export type { OnRefused } from './run-intake.js';
 export type { Durability, EvictionMode, Room, StoreOptions, StoreStats } from './store-options.js';
-
-/** Where the record appended last lies. One object, reused. */
-export interface Appended {
-  segment: Segment;
-  offset: number;
-  /** Bytes with padding: the next record may lie right behind. */
-  bytes: number;
-}
 
 const UTF_8 = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
@@ -67,7 +58,6 @@ export class Store {
   readonly #files: LogFiles | undefined;
   readonly #intake: RunIntake;
   readonly #compactor: Compactor;
-  readonly #highestRecovered: number;
   /** For comparing what is held with other replicas. */
   readonly audit: VersionAudit;
   /** What `lookup` found. */
@@ -95,12 +85,11 @@ export class Store {
   private constructor(options: StoreOptions, recovered: RecoveredLog, pool: BufferPool) {
     this.#options = options;
     this.#catalog = recovered.catalog;
-    this.audit = new VersionAudit(recovered.catalog, this);
+    this.audit = new VersionAudit(recovered.catalog, this, options);
     this.expired = new ExpiredKeys(recovered.catalog);
     this.candidates = new EvictionCandidates(recovered.catalog, options);
     if (options.eviction === 'lru') recovered.catalog.index.trackUse();
     this.#pool = pool;
-    this.#highestRecovered = recovered.catalog.highestCounter;
     this.#announcedLsn = recovered.lastLsn;
     this.#committedLsn = recovered.lastLsn;
     this.#files = this.#makeFiles(recovered);
@@ -179,9 +168,10 @@ export class Store {
    * partition: no version at or below it can come back. Hot.
    */
   lookup(hash: number, _bytes: Uint8Array, view: DataView, keyStart: number, keyLength: number): boolean {
-    const { index, segments } = this.#catalog;
+    const { index, segments, lost } = this.#catalog;
     const location = index.find(hash, view, keyStart, keyLength);
     const { found } = this;
+    found.lost = lost.size !== 0 && lost.has(hash);
     if (location === 0) return found.miss(this.#catalog.floors, index.foundPartition);
     found.read(segments.segmentAt(location), segments.offsetAt(location), keyLength);
     found.durable = found.lsn <= this.durableLsn;
@@ -263,7 +253,7 @@ export class Store {
     const lsn = log.advance(size);
     if (kind === RecordKind.meta) this.#catalog.admitMeta(segment, offset, lsn);
     else this.#catalog.admit(segment, offset, size, kind, counter, node, hash, keyLength);
-    const appended = this.appended;
+    const { appended } = this;
     appended.segment = segment;
     appended.offset = offset;
     appended.bytes = size;
@@ -342,9 +332,9 @@ export class Store {
     }
   }
 
-  /** The highest counter of any stamp in the log when it was opened. */
+  /** The highest counter of any stamp that was in the log. */
   highestCounter(): number {
-    return this.#highestRecovered;
+    return this.#catalog.highestCounter;
   }
 
   /** Walks the records with an LSN above `afterLsn`. */
@@ -364,6 +354,7 @@ export class Store {
   /** Writes and syncs what is left, then calls `done`. Nothing can be appended from now on. */
   close(done: (error?: Error) => void): void {
     this.#closed = true;
+    this.audit.scrub.stop();
     const files = this.#files;
     if (files === undefined) {
       done();
@@ -395,6 +386,7 @@ export class Store {
   #fail(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.audit.scrub.stop();
     this.#compactor.stop();
     this.#files?.writer.stop();
     this.#files?.sealed.close(() => {});

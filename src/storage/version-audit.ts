@@ -11,8 +11,11 @@ import {
 } from '../model/record.js';
 import type { Catalog } from './catalog.js';
 import { encodeFloor, type Floor, isRecordPurgedBy } from './floors.js';
+import type { FoundRecord } from './found-record.js';
+import type { LostKey } from './lost-keys.js';
 import { carryOutPurge, FLOOR_RECORD_BYTES, planPurge } from './purge.js';
 import { recordIsSound } from './record-check.js';
+import { Scrub, type ScrubOptions } from './scrub.js';
 import type { Segment } from './segment.js';
 import type { Room } from './store-options.js';
 import { AUDIT_TABLE_WORDS, bucketOfHash, toggle } from './version-table.js';
@@ -47,9 +50,35 @@ export class VersionAudit {
   /** Of the last `tableOf`: tables that are equal speak of what has an LSN up to here. */
   comparableLsn: number = Number.POSITIVE_INFINITY;
 
-  constructor(catalog: Catalog, metas: MetaKeeper) {
+  readonly scrub: Scrub;
+
+  constructor(catalog: Catalog, metas: MetaKeeper, options: Omit<ScrubOptions, 'catalog'>) {
     this.#catalog = catalog;
     this.#metas = metas;
+    this.scrub = new Scrub({ ...options, catalog });
+    catalog.repair = (segment, offset) => this.scrub.repair(segment, offset);
+  }
+
+  /** Keys of the partition whose newest version was lost here to damage. */
+  lostIn(partition: number): LostKey[] {
+    return this.#catalog.lost.size === 0 ? [] : this.#catalog.lost.in(partition);
+  }
+
+  /** This replica compared equal with every other owner since it lost the key: true when it has a version of it again. */
+  settleLost(key: LostKey): boolean {
+    this.#catalog.lost.settle(key);
+    let held = false;
+    this.#catalog.index.eachOfHash(key.hash, () => {
+      held = true;
+    });
+    return held;
+  }
+
+  /** Whether the record that a lookup found is what was written; sees to it that it is, or is gone, where it is not. */
+  isSound({ segment, offset }: FoundRecord): boolean {
+    if (segment === undefined || recordIsSound(segment, offset)) return true;
+    this.#catalog.repair(segment, offset);
+    return false;
   }
 
   floorOf(partition: number): Floor {
@@ -149,6 +178,7 @@ export class VersionAudit {
    */
   find(version: ListedVersion, onRecord: OnRecord): void {
     const { index, segments } = this.#catalog;
+    const damaged: { readonly segment: Segment; readonly offset: number }[] = [];
     index.eachOfHash(version.hash, (location) => {
       const segment = segments.segmentAt(location);
       const offset = segments.offsetAt(location);
@@ -156,8 +186,9 @@ export class VersionAudit {
       if (recordCounter(view, offset) !== version.counter || recordNode(view, offset) !== version.node) return;
       if (recordIsSound(segment, offset)) {
         onRecord(segment, offset, paddedRecordBytes(lengthOf(recordKindLength(view, offset))));
-      }
+      } else damaged.push({ segment, offset });
     });
+    for (const { segment, offset } of damaged) this.#catalog.repair(segment, offset);
   }
 }
 

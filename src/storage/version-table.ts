@@ -30,6 +30,11 @@ export class VersionTable {
     this.late = new Uint8Array(partitions);
   }
 
+  clear(partition: number): void {
+    this.words.fill(0, partition * AUDIT_TABLE_WORDS, (partition + 1) * AUDIT_TABLE_WORDS);
+    this.mortal[partition] = 0;
+  }
+
   /** The version with its header at `view[offset]` became the newest of its key. */
   add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
     if (isMortal(kind, view, offset)) this.mortal[partition]++;

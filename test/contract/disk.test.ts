@@ -120,6 +120,24 @@ for (const [name, make] of CONTRACT_WORLDS.filter(([name]) => name !== 'real, pl
     t.is(text(disk.read('f').subarray(1990)), 'hello\0\0\0hello');
   });
 
+  promise('a part of a file is read off the loop, and a file that is missing is an error', async (world, t) => {
+    const { disk } = world;
+    disk.lock();
+    disk.replace('f', bytes('0123456789'));
+    const read: string[] = [];
+    const note = (error: DiskError | undefined, part: Uint8Array): void => {
+      read.push(error?.kind ?? text(part));
+    };
+    disk.readLater('f', 3, 4, note);
+    t.deepEqual(read, [], 'not before the call returned');
+    await world.until(() => read.length === 1);
+    disk.readLater('f', 8, 100, note);
+    await world.until(() => read.length === 2);
+    disk.readLater('nowhere', 0, 1, note);
+    await world.until(() => read.length === 3);
+    t.deepEqual(read, ['3456', '89', 'missing']);
+  });
+
   promise('sync calls back later, once for each call, and closing does not lose it', async (world, t) => {
     const { disk } = world;
     disk.lock();

@@ -2,6 +2,10 @@ import { keyHash, partitionOfHash } from '@memdb/protocol';
 import { RecordKind } from '../../src/model/record.js';
 import type { Store } from '../../src/storage/store.js';
 import type { SimCluster } from './sim-cluster.js';
+import type { SimWorld } from './sim-world.js';
+
+/** How often `runUntilQuiet` looks. */
+const LOOK_MS = 250;
 
 export function storeOf(cluster: SimCluster, name: string): Store {
   const { store } = cluster.node(name);
@@ -71,4 +75,14 @@ export function metricSum(cluster: SimCluster, metric: string): number {
 /** Tombstones that all nodes hold together. */
 export function tombstones(cluster: SimCluster): number {
   return cluster.names.reduce((sum, name) => sum + storeOf(cluster, name).stats().tombstones, 0);
+}
+
+/** Runs until something costly to ask holds (true), or for so long (false). */
+export function runUntilQuiet(world: SimWorld, predicate: () => boolean, forMs: number): boolean {
+  const deadlineMs = world.nowMs + forMs;
+  while (!predicate()) {
+    if (world.nowMs >= deadlineMs) return false;
+    world.run(world.nowMs + LOOK_MS);
+  }
+  return true;
 }

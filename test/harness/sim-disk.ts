@@ -148,6 +148,23 @@ export class SimDisk implements Disk {
     this.#context.image.remove(normal(path));
   }
 
+  readLater(
+    path: string,
+    position: number,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array) => void,
+  ): void {
+    this.#inBackground(length, () => {
+      const file = this.#context.image.file(normal(path));
+      if (file === undefined) {
+        done(new DiskError('missing', path, `no file ${path}`), new Uint8Array(0));
+        return;
+      }
+      const bytes = new Uint8Array(length);
+      done(undefined, bytes.subarray(0, file.read(bytes, 0, length, position)));
+    });
+  }
+
   removeLater(path: string, done: (error?: DiskError) => void): void {
     this.#inBackground(0, () => {
       this.remove(path);

@@ -1,6 +1,7 @@
 import { keyHash } from '@memdb/protocol';
 import { expiryBytes, RecordKind, recordBytes } from '../../src/model/record.js';
 import type { Disk } from '../../src/ports/disk.js';
+import type { LogFields } from '../../src/ports/telemetry.js';
 import { Store, type StoreOptions } from '../../src/storage/store.js';
 import type { SimDiskImage } from './sim-disk-image.js';
 import type { RecordingTelemetry } from './sim-telemetry.js';
@@ -91,8 +92,8 @@ export class StorageWorld {
   }
 
   /** A counter of the store that was opened last. */
-  metric(name: string): number {
-    return this.#telemetry?.metric(name) ?? 0;
+  metric(name: string, labels?: LogFields): number {
+    return this.#telemetry?.metric(name, labels) ?? 0;
   }
 
   crash(options: SimCrashOptions): void {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { LEVEL } from '../harness/bare-client.js';
-import { equalTables, repaired, smuggle } from '../harness/sim-audit.js';
+import { equalTables, repaired, runUntilQuiet, smuggle } from '../harness/sim-audit.js';
 import { SimCluster } from '../harness/sim-cluster.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
@@ -24,7 +24,7 @@ test('versions that only one replica holds, and no log knows of, reach all repli
     smuggle(cluster, name, `key-${index}`, index % 5 === 0 ? undefined : `new-${index}`, 1_000_000 + index);
   }
   t.false(equalTables(cluster));
-  t.true(world.runUntil(() => equalTables(cluster), world.nowMs + REPAIRED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => equalTables(cluster), REPAIRED_WITHIN_MS));
   for (let index = 0; index < 150; index++) {
     for (const name of cluster.names) {
       t.is(session.get(name, `key-${index}`, LEVEL.one).value, index % 5 === 0 ? undefined : `new-${index}`);
@@ -40,7 +40,7 @@ test('a repair never takes an older version over a newer one', (t) => {
     smuggle(cluster, 'n1', `key-${index}`, 'older', 1000 + index);
     smuggle(cluster, 'n2', `key-${index}`, 'newer', 2000 + index);
   }
-  t.true(world.runUntil(() => equalTables(cluster), world.nowMs + REPAIRED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => equalTables(cluster), REPAIRED_WITHIN_MS));
   for (let index = 0; index < 50; index++) {
     for (const name of cluster.names) t.is(session.get(name, `key-${index}`, LEVEL.one).value, 'newer');
   }

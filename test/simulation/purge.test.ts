@@ -1,6 +1,14 @@
 import test from 'ava';
 import { LEVEL } from '../harness/bare-client.js';
-import { keysBeside, metricSum, partitionOf, smuggle, storeOf, tombstones } from '../harness/sim-audit.js';
+import {
+  keysBeside,
+  metricSum,
+  partitionOf,
+  runUntilQuiet,
+  smuggle,
+  storeOf,
+  tombstones,
+} from '../harness/sim-audit.js';
 import { SimCluster } from '../harness/sim-cluster.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
@@ -36,7 +44,7 @@ test('deleted keys are purged on every node once all hold the deletions, and sta
   for (let index = 0; index < 60; index++) session.set('n1', `key-${index}`, `value-${index}`);
   for (let index = 0; index < 60; index += 2) session.delete('n2', `key-${index}`);
   t.true(tombstones(cluster) > 0);
-  t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
   t.is(metricSum(cluster, 'audit_purged_total'), 90);
   for (let index = 0; index < 60; index++) {
     for (const name of cluster.names) {
@@ -54,7 +62,7 @@ test('a purged key can be written and deleted again, and every write is stamped 
   const { cluster, session, world } = run;
   session.set('n1', 'k', '1');
   session.delete('n1', 'k');
-  t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
   const absent = session.get('n3', 'k');
   t.true(absent.absent);
   t.is(absent.counter, floorAt(run, 'n3', 'k'));
@@ -79,7 +87,7 @@ test('a node that is away blocks purging, a metric says which, and its return en
   t.true((cluster.ports('n1').telemetry.metric('purge_oldest_seconds') ?? 0) > 20);
   cluster.start(['n3']);
   cluster.awaitReady();
-  t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
   t.is(blocked(3), 0);
 });
 
@@ -93,7 +101,7 @@ test('a node that slept through a deletion does not bring the key back', (t) => 
   world.run(world.nowMs + PURGED_WITHIN_MS);
   cluster.start(['n3']);
   cluster.awaitReady();
-  t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
   for (const name of cluster.names) t.true(session.get(name, 'k', LEVEL.one).absent);
 });
 
@@ -103,11 +111,11 @@ test('no resurrection: purged keys stay away through power losses of all nodes a
     for (let index = 0; index < 40; index++) session.set('n1', `key-${index}`, 'dead');
     for (let index = 0; index < 40; index++) session.delete('n2', `key-${index}`);
     const purgedEnough = (): boolean => tombstones(cluster) < 60;
-    t.true(world.runUntil(purgedEnough, world.nowMs + PURGED_WITHIN_MS));
+    t.true(runUntilQuiet(world, purgedEnough, PURGED_WITHIN_MS));
     for (const name of cluster.names) cluster.crash(name, { powerLoss: true });
     cluster.start();
     cluster.awaitReady();
-    t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+    t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
     for (const name of cluster.names) {
       for (let index = 0; index < 40; index++) {
         t.true(session.get(name, `key-${index}`, LEVEL.one).absent, `seed ${seed}: key-${index} at ${name}`);
@@ -165,6 +173,6 @@ test('counterexample 6: a floor is never taken over from a peer, and an acknowle
   t.is(floorAt(run, 'n2', 'd'), 0, 'n2 has no evidence about n3');
   t.is(session.get('n2', key, LEVEL.one).value, 'r', 'and was repaired');
   world.heal();
-  t.true(world.runUntil(() => tombstones(cluster) === 0, world.nowMs + PURGED_WITHIN_MS));
+  t.true(runUntilQuiet(world, () => tombstones(cluster) === 0, PURGED_WITHIN_MS));
   for (const name of cluster.names) t.is(session.get(name, key).value, 'r');
 });

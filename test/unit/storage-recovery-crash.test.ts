@@ -16,6 +16,7 @@ function cutBefore(disk: Disk, cutAt: number, counted: { calls: number }): Disk 
     exists: (path) => disk.exists(path),
     read: (path) => disk.read(path),
     open: (path) => disk.open(path),
+    readLater: (path, position, length, done) => disk.readLater(path, position, length, done),
     makeDirectory: (directory) => {
       change();
       disk.makeDirectory(directory);

@@ -6,6 +6,7 @@ import { AUDIT_TICK_MS } from '../../model/limits.js';
 import type { Telemetry } from '../../ports/telemetry.js';
 import type { Timer, Timers } from '../../ports/timers.js';
 import type { Turn } from '../../ports/turn.js';
+import type { LostKey } from '../../storage/lost-keys.js';
 import type { Store } from '../../storage/store.js';
 import type { ReplicaSets } from '../../topology/replica-sets.js';
 import { auditCounters } from './audit-counters.js';
@@ -60,7 +61,10 @@ export class Audit {
         counters,
         shared: [...others].flatMap(([partition, members]) => (members.includes(number) ? [partition] : [])),
         partitions: topology.partitions,
-        onEqual: (partition) => this.purger.onEqual(partition),
+        onEqual: (partition) => {
+          this.purger.onEqual(partition);
+          for (const key of store.audit.lostIn(partition)) this.#settle(key, others.get(partition) ?? []);
+        },
         self,
         onFetched: (returned) => {
           if (returned) options.onReturned();
@@ -80,6 +84,17 @@ export class Audit {
     telemetry.gauge('audit_differing_partitions', 'Partitions that differ from a peer and are being looked into.', () =>
       this.peers.reduce((sum, peer) => sum + (peer?.differing ?? 0), 0),
     );
+    store.audit.scrub.onLost = (partition) => {
+      for (const peer of this.peers) peer?.evidence.void(partition);
+      if (others.get(partition)?.length !== 0) return;
+      telemetry.log('error', 'records-lost', {
+        partition,
+        message: `A damaged record of partition ${partition} has no other copy. Its key is refused until it is written again.`,
+      });
+    };
+    telemetry.gauge('lost_keys', 'Keys whose newest version was damaged here and has not come back yet.', () => {
+      return [...others.keys()].reduce((sum, partition) => sum + store.audit.lostIn(partition).length, 0);
+    });
     this.#tick();
   }
 
@@ -99,6 +114,20 @@ export class Audit {
   /** A reply on a peer link to something that the audit asked. */
   onReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     this.peers[link.number]?.onReply(bytes, view, start, end, this.#options.turn.nowMs);
+  }
+
+  /** Once this node has compared equal with every other owner since it lost a key, it knows what they know of it. */
+  #settle(key: LostKey, members: readonly number[]): void {
+    if (members.some((member) => this.peers[member]?.evidence.of(key.partition) === 0)) return;
+    const { store, telemetry } = this.#options;
+    const back = store.audit.settleLost(key);
+    telemetry.log(back ? 'warn' : 'error', back ? 'record-refilled' : 'record-lost', {
+      file: key.file,
+      offset: key.offset,
+      message: back
+        ? `The record at byte ${key.offset} of ${key.file} came back from another replica.`
+        : `The record at byte ${key.offset} of ${key.file} is lost: no other replica holds a version of its key.`,
+    });
   }
 
   readonly #tick = (): void => {

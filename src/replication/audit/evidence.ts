@@ -5,6 +5,8 @@
  */
 export class Evidence {
   readonly #lsns: Float64Array;
+  /** How often evidence was voided: a comparison that was under way then proves nothing. */
+  voids = 0;
 
   constructor(partitions: number) {
     this.#lsns = new Float64Array(partitions);
@@ -20,6 +22,7 @@ export class Evidence {
   }
 
   void(partition: number): void {
+    this.voids++;
     this.#lsns[partition] = 0;
   }
 }

@@ -5,12 +5,14 @@ import type { Floor } from '../../storage/floors.js';
 /**
  * Which of a peer's versions in a bucket this replica lacks: those that are newer than what it holds, or of keys that it
  * does not hold. Keys are named by their hash here; where two share one, on either side, each version is judged alone.
- * What lies at or below the floor of this replica is not lacking: it was purged here, or is older than all that was.
+ * What lies at or below the floor of this replica is not lacking: it was purged here, or is older than all
+ * that was; unless the key was lost here to damage.
  */
 export function missingVersions(
   own: readonly AuditVersion[],
   theirs: readonly AuditVersion[],
   floor: Floor,
+  isLost: (hash: number) => boolean,
 ): AuditVersion[] {
   const ownByHash = byHash(own);
   const theirsByHash = byHash(theirs);
@@ -18,7 +20,8 @@ export function missingVersions(
   for (const [hash, versions] of theirsByHash) {
     const held = ownByHash.get(hash) ?? [];
     for (const version of versions) {
-      if (held.length === 0 && compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0) continue;
+      const covered = compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0;
+      if (held.length === 0 && covered && !isLost(hash)) continue;
       if (held.some((other) => compare(other, version) === 0)) continue;
       const oneKey = held.length <= 1 && versions.length === 1;
       if (oneKey && held.some((other) => compare(other, version) > 0)) continue;

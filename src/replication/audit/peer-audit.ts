@@ -58,6 +58,7 @@ interface RootsAsked {
   readonly partitions: readonly number[];
   /** Where the own log ended when the own roots were taken. */
   readonly lsn: number;
+  readonly voids: number;
   readonly askedMs: number;
 }
 
@@ -162,13 +163,13 @@ export class PeerAudit {
       return { partition, floor: audit.floorOf(partition), ...audit.rootOf(partition) };
     });
     const correlation = this.#send(link, Opcode.auditRoots, encodeAuditRoots(roots));
-    this.#roots = { correlation, partitions, lsn: store.lastLsn, askedMs: nowMs };
+    this.#roots = { correlation, partitions, lsn: store.lastLsn, voids: this.evidence.voids, askedMs: nowMs };
   }
 
   #onRoots(roots: RootsAsked, differing: readonly number[], peerCounter: number, nowMs: number): void {
     const different = new Set(differing);
     const equal = roots.partitions.filter((partition) => !different.has(partition));
-    this.#noteEqual(equal, roots.lsn, peerCounter);
+    if (roots.voids === this.evidence.voids) this.#noteEqual(equal, roots.lsn, peerCounter);
     for (const partition of differing) {
       if (this.#focuses.size >= AUDIT_FOCUS_MAX) return;
       if (!roots.partitions.includes(partition) || this.#focuses.has(partition)) continue;
@@ -180,7 +181,9 @@ export class PeerAudit {
   #noteEqual(partitions: readonly number[], lsn: number, peerCounter: number): void {
     const { store, onEqual } = this.#options;
     this.peerCounter = Math.max(this.peerCounter, peerCounter);
+    const { voids } = this.evidence;
     store.whenSynced(() => {
+      if (voids !== this.evidence.voids) return;
       for (const partition of partitions) {
         this.evidence.note(partition, lsn);
         onEqual(partition);
@@ -227,7 +230,8 @@ export class PeerAudit {
     const { audit } = this.#options.store;
     const { versions, bucket } = decodeAuditList(view, body, end);
     const own = audit.list(focus.partition, bucket, AUDIT_LIST_MAX);
-    focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition));
+    const lost = new Set(audit.lostIn(focus.partition).map(({ hash }) => hash));
+    focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));
     this.#fetch(link, focus, nowMs);
   }
 

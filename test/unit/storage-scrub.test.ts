@@ -1,0 +1,130 @@
+import test from 'ava';
+import { flipInFile, flipInMemory, type Place, places } from '../harness/flip-bits.js';
+import { SimRandom } from '../harness/sim-random.js';
+import { StorageWorld } from '../harness/storage-world.js';
+
+/** Two cycles of the scrub, and the time that its last step takes. */
+const FOUND_WITHIN_MS = 45_000;
+const KEYS = 300;
+
+function filled(seed: number, durability: 'sync' | 'none' = 'sync'): StorageWorld {
+  const world = new StorageWorld(seed, { durability, partitions: 8 });
+  for (let key = 0; key < KEYS; key++) {
+    world.set(`key ${key}`, `value ${key} `.repeat(1 + (key % 60)), key + 1);
+    if (key % 40 === 0) world.settle();
+  }
+  for (let key = 0; key < KEYS; key += 10) world.delete(`key ${key}`, 1000 + key);
+  world.settle();
+  return world;
+}
+
+/** Everything that the store says of its keys, in short. */
+function contents(world: StorageWorld): string[] {
+  return Array.from({ length: KEYS }, (_, key) => {
+    const value = world.get(`key ${key}`);
+    if (world.store.found.lost) return 'lost';
+    return value === `value ${key} `.repeat(1 + (key % 60)) ? 'right' : `${value?.slice(0, 12)}`;
+  });
+}
+
+function corrupt(world: StorageWorld, where: string): number {
+  return world.metric('scrub_corrupt_total', { where });
+}
+
+test('a bit that flips in memory, anywhere in a record, is found and read back from the file', (t) => {
+  for (let seed = 0; seed < 36; seed++) {
+    const world = filled(seed);
+    const random = new SimRandom(seed);
+    const before = contents(world);
+    const place = random.pick(places(world.store));
+    const byte = seed < 24 ? seed : random.below(place.bytes);
+    flipInMemory(place, byte, random.below(8));
+    world.run(FOUND_WITHIN_MS);
+    t.deepEqual(contents(world), before, `seed ${seed}, byte ${byte}`);
+    t.is(corrupt(world, 'memory'), 1);
+    t.is(world.metric('scrub_repaired_total', { where: 'memory' }), 1);
+    t.is(corrupt(world, 'file'), 0);
+  }
+});
+
+test('a bit that flips in a file, anywhere in it, is found and written again from memory', (t) => {
+  for (let seed = 0; seed < 36; seed++) {
+    const world = filled(seed);
+    const random = new SimRandom(seed);
+    const before = contents(world);
+    const place = random.pick(places(world.store));
+    // The header of the segment too.
+    const byte = seed < 10 ? seed * 6 - place.offset : random.below(place.bytes);
+    flipInFile(world.image, place, byte, random.below(8));
+    world.run(FOUND_WITHIN_MS);
+    t.is(corrupt(world, 'file'), 1, `seed ${seed}, byte ${byte}`);
+    t.is(world.metric('scrub_repaired_total', { where: 'file' }), 1);
+    world.crash({ powerLoss: true });
+    world.open();
+    t.deepEqual(contents(world), before);
+  }
+});
+
+test('a record that is damaged in memory and in its file is lost, said to be, and nothing else is', (t) => {
+  for (let seed = 0; seed < 36; seed++) {
+    const world = filled(seed, seed % 3 === 0 ? 'none' : 'sync');
+    const random = new SimRandom(seed);
+    const lost: number[] = [];
+    world.store.audit.scrub.onLost = (partition) => lost.push(partition);
+    const before = contents(world);
+    const place = random.pick(places(world.store).filter((each) => isNewest(world, each)));
+    const byte = seed < 24 ? seed : random.below(place.bytes - 4);
+    if (seed % 3 !== 0) flipInFile(world.image, place, byte, 1);
+    flipInMemory(place, byte, 3);
+    world.run(FOUND_WITHIN_MS);
+    const expected = [...before];
+    expected[Number(place.key.slice(4))] = 'lost';
+    t.deepEqual(contents(world), expected, `seed ${seed}, byte ${byte}`);
+    t.is(lost.length, 1);
+    // Whoever walks over the log gets past the place.
+    t.is(places(world.store).length, KEYS + KEYS / 10 - 1);
+    if (seed % 3 === 0) continue;
+    world.crash({ powerLoss: true });
+    world.open();
+    t.is(places(world.store).length, KEYS + KEYS / 10 - 1, 'the file was filled as well');
+  }
+});
+
+test('a lost key is known again once it is written with a newer stamp', (t) => {
+  const world = filled(7, 'none');
+  const [, place] = places(world.store);
+  flipInMemory(place, 20, 1);
+  world.run(FOUND_WITHIN_MS);
+  world.find(place.key);
+  t.true(world.store.found.lost);
+  world.set(place.key, 'new', 5000);
+  t.is(world.get(place.key), 'new');
+  t.false(world.store.found.lost);
+});
+
+test('compaction moves nothing that is damaged, and loses nothing behind a damaged length', (t) => {
+  for (let seed = 0; seed < 20; seed++) {
+    const world = new StorageWorld(seed, { partitions: 4 });
+    const random = new SimRandom(seed);
+    let counter = 1;
+    const put = (key: number): number => world.set(`key ${key}`, `${counter}`.padEnd(1000, 'x'), counter++);
+    for (let key = 0; key < 200; key++) put(key);
+    world.settle();
+    const place = places(world.store)[100 + random.below(20)];
+    flipInMemory(place, 8 + random.below(4), random.below(8));
+    for (let round = 0; round < 4; round++) {
+      for (let key = 0; key < 100; key++) put(key);
+      world.settle();
+    }
+    world.run(3000);
+    t.true(world.metric('compaction_groups_total') > 0);
+    for (let key = 0; key < 200; key++) t.true(world.find(`key ${key}`) && !world.store.found.lost);
+    world.crash({ powerLoss: true });
+    world.open();
+    for (let key = 0; key < 200; key++) t.true(world.find(`key ${key}`));
+  }
+});
+
+function isNewest(world: StorageWorld, { key, segment, offset }: Place): boolean {
+  return world.find(key) && world.store.found.segment === segment && world.store.found.offset === offset;
+}
