@@ -53,6 +53,9 @@ export class MemoryFiles implements Disk {
   preallocate(): never {
     throw new Error('a start does not wait for the disk');
   }
+  readLater(): never {
+    throw new Error('a start does not wait for the disk');
+  }
   removeLater(): never {
     throw new Error('a start does not wait for the disk');
   }
