@@ -9,14 +9,14 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     name: 'floor-ignored-for-absent-keys',
     why: 'An absent key answers as one that was never written, whatever was purged.',
     file: 'dist/src/storage/found-record.js',
-    find: 'this.counter = floors.counters[partition];',
+    find: 'this.counter = this.lost ? 0 : floors.counters[partition];',
     replace: 'this.counter = 0;',
   },
   {
     name: 'floor-lets-old-versions-in',
     why: 'A version at or below the floor of a key that was purged is taken in.',
     file: CATALOG,
-    find: 'if (held === 0) { if (this.floors.covers(partition, counter, node)) {',
+    find: 'if (held === 0) { if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {',
     replace: 'if (held === 0) { if (false) {',
   },
   {
@@ -52,7 +52,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     name: 'comparison-fetches-nothing',
     why: 'Replicas compare and do not fetch what they lack.',
     file: 'dist/src/replication/audit/peer-audit.js',
-    find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition));',
+    find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));',
     replace: 'focus.missing = [];',
   },
   {
