@@ -28,6 +28,8 @@ export interface NodeConfig {
     /** 0: no bound. */
     readonly entriesMax: number;
     readonly eviction: EvictionMode;
+    /** Of the files of full segments; off when not given. */
+    readonly compression?: 'off' | 'on';
   };
   readonly limits: {
     readonly keyBytesMax: number;

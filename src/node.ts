@@ -244,6 +244,7 @@ export class Node {
       memoryBytesMax: storage.memoryBytesMax,
       entriesMax: storage.entriesMax,
       eviction: storage.eviction,
+      compression: storage.compression === 'on',
       partitions: cluster.partitions,
       hashSeed: 0,
       readLsn: () => this.#replication?.readLsn ?? Number.POSITIVE_INFINITY,

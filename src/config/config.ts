@@ -2,6 +2,7 @@ import type { Address } from './address.js';
 
 export type Durability = 'sync' | 'interval' | 'none';
 export type EvictionMode = 'reject' | 'lru';
+export type Compression = 'off' | 'on';
 export type LogFormat = 'json' | 'pretty';
 export type ConfiguredLogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -37,6 +38,7 @@ export interface MemDbConfig {
     /** Keys with a value; 0: no bound. */
     readonly entriesMax: number;
     readonly eviction: EvictionMode;
+    readonly compression: Compression;
   };
   readonly limits: {
     readonly keyBytesMax: number;

@@ -1,5 +1,6 @@
 import { formatAddress, isWildcard } from './address.js';
 import type { MemDbConfig } from './config.js';
+import type { MachineFacts } from './schema.js';
 import { formatBytes } from './units.js';
 
 /**
@@ -18,7 +19,7 @@ export interface BrokenRule {
 }
 
 /** Checks what no single setting can know. */
-export function crossCheck(config: MemDbConfig): BrokenRule[] {
+export function crossCheck(config: MemDbConfig, machine: MachineFacts): BrokenRule[] {
   const broken: BrokenRule[] = [];
   const { node, cluster, storage, limits } = config;
 
@@ -46,6 +47,14 @@ export function crossCheck(config: MemDbConfig): BrokenRule[] {
         `storage.max_memory = "${formatBytes(storage.memoryBytesMax)}" leaves no room for eviction = "lru" to work: ` +
         `it needs ${SEGMENTS_TO_EVICT_IN} × storage.segment_size = "${formatBytes(memoryBytesMin)}"; ` +
         'raise max_memory or lower segment_size',
+    });
+  }
+  if (storage.compression === 'on' && machine.codec === undefined) {
+    broken.push({
+      key: 'storage.compression',
+      message:
+        'storage.compression = "on" needs the package lz4 or lz4-napi, and neither is installed: ' +
+        'npm install lz4-napi, or set it to "off"',
     });
   }
   if (isWildcard(node.advertise.host)) {

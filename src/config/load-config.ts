@@ -57,7 +57,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
 
   if (merge.problems.length > 0) throw new ConfigError(merge.problems);
   const config = assemble((setting) => merge.read(setting), sources.machine);
-  const broken = crossCheck(config);
+  const broken = crossCheck(config, sources.machine);
   if (broken.length > 0) {
     throw new ConfigError(
       broken.map((rule) => ({

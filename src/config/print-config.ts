@@ -56,6 +56,7 @@ function flatten(config: MemDbConfig): Map<string, unknown> {
     ['storage.max_memory', storage.memoryBytesMax],
     ['storage.max_entries', storage.entriesMax],
     ['storage.eviction', storage.eviction],
+    ['storage.compression', storage.compression],
     ['limits.max_key', limits.keyBytesMax],
     ['limits.max_value', limits.valueBytesMax],
     ['limits.max_connections', limits.connectionsMax],

@@ -1,5 +1,5 @@
 import type { Address } from './address.js';
-import type { ConfiguredLogLevel, Durability, EvictionMode, LogFormat, MemDbConfig } from './config.js';
+import type { Compression, ConfiguredLogLevel, Durability, EvictionMode, LogFormat, MemDbConfig } from './config.js';
 import type { SettingKind } from './setting-kind.js';
 import * as kind from './setting-kind.js';
 
@@ -28,6 +28,8 @@ const valueBytesHardMax = 64 * MiB;
 /** What the machine says when the configuration does not. */
 export interface MachineFacts {
   readonly hostName: string;
+  /** The package that compresses; undefined when none is installed. */
+  readonly codec?: string | undefined;
 }
 
 /** Looks up the value of a setting: configured, or its fallback. */
@@ -102,6 +104,12 @@ const schema = {
     'reject',
     'at max_memory or max_entries, reject: new writes are refused; lru: the least recently used keys go',
   ),
+  compression: storage<Compression>(
+    'compression',
+    kind.oneOf('off', 'on'),
+    'off',
+    'LZ4 for the files of full segments; needs the package lz4 or lz4-napi',
+  ),
 
   keyBytesMax: limits('max_key', kind.bytes(1, keyBytesHardMax), 4 * KiB, 'longest key'),
   valueBytesMax: limits('max_value', kind.bytes(1, valueBytesHardMax), 8 * MiB, 'longest value'),
@@ -149,6 +157,7 @@ export function assemble(read: ReadSetting, machine: MachineFacts): MemDbConfig 
       memoryBytesMax: read(schema.memoryBytesMax),
       entriesMax: read(schema.entriesMax),
       eviction: read(schema.eviction),
+      compression: read(schema.compression),
     },
     limits: {
       keyBytesMax: read(schema.keyBytesMax),

@@ -16,8 +16,9 @@ import { callbackify } from 'node:util';
 import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
 import { DirectoryLock, LOCK_NAME } from './directory-lock.js';
 import { systemErrorCode, toDiskError } from './disk-error.js';
+import { DiskThread } from './disk-thread.js';
+import { expandFile } from './expand-file.js';
 import { FileDiskFile } from './file-disk-file.js';
-import { Preallocator } from './preallocator.js';
 
 /** Files that are being made carry this ending; those that a crash left are removed when the lock is taken. */
 const TEMPORARY_SUFFIX = '.tmp';
@@ -36,7 +37,7 @@ const FILE_MODE = 0o600;
 export class FileDisk implements Disk {
   readonly directory: string;
   readonly #lock: DirectoryLock;
-  readonly #preallocator: Preallocator = new Preallocator();
+  readonly #thread: DiskThread = new DiskThread();
 
   constructor(directory: string) {
     this.directory = resolve(directory);
@@ -112,6 +113,20 @@ export class FileDisk implements Disk {
     });
   }
 
+  compress(
+    from: string,
+    to: string,
+    bytes: number,
+    done: (error: DiskError | undefined, stored: number) => void,
+  ): void {
+    const absolute = this.#absolute(to);
+    this.#thread.compress(to, this.#absolute(from), absolute, absolute + TEMPORARY_SUFFIX, bytes, done);
+  }
+
+  readCompressed(path: string): Uint8Array {
+    return expandFile(path, this.read(path));
+  }
+
   rename(from: string, to: string, done: (error?: DiskError) => void): void {
     later(from, 'rename', done, async () => {
       await rename(this.#absolute(from), this.#absolute(to));
@@ -128,7 +143,7 @@ export class FileDisk implements Disk {
 
   preallocate(path: string, bytes: number, done: (error?: DiskError) => void): void {
     const absolute = this.#absolute(path);
-    this.#preallocator.preallocate(path, absolute, absolute + TEMPORARY_SUFFIX, bytes, done);
+    this.#thread.preallocate(path, absolute, absolute + TEMPORARY_SUFFIX, bytes, done);
   }
 
   remove(path: string): void {
@@ -145,7 +160,7 @@ export class FileDisk implements Disk {
 
   /** Ends the background thread. Preallocations that still run are dropped, their callbacks are not called. */
   async close(): Promise<void> {
-    await this.#preallocator.close();
+    await this.#thread.close();
   }
 
   #absolute(path: string): string {

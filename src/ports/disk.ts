@@ -32,6 +32,13 @@ export interface Disk {
     length: number,
     done: (error: DiskError | undefined, bytes: Uint8Array) => void,
   ): void;
+  /**
+   * Puts the first `bytes` bytes of a file, compressed, into another file, off the event loop: `to` and its name are
+   * durable when `done` is called, `stored` is its size. What is read must not change meanwhile.
+   */
+  compress(from: string, to: string, bytes: number, done: (error: DiskError | undefined, stored: number) => void): void;
+  /** The content of a file that `compress` made. Throws `DiskError` kind `missing`, `damaged` or `no-codec`. Start-up only. */
+  readCompressed(path: string): Uint8Array;
   /** Gives a file another name in the same directory, durable when `done` is called. Nothing has that name yet. */
   rename(from: string, to: string, done: (error?: DiskError) => void): void;
   /** Opens an existing file for reading and writing. Throws `DiskError` kind `missing`. */
@@ -58,7 +65,8 @@ export interface DiskFile {
   close(): void;
 }
 
-export type DiskErrorKind = 'full' | 'io' | 'missing' | 'locked';
+/** `damaged`: a checksum does not match. `no-codec`: nothing is installed that could compress or expand. */
+export type DiskErrorKind = 'full' | 'io' | 'missing' | 'locked' | 'damaged' | 'no-codec';
 
 /** An expected failure of the disk. `kind` says what the caller can do; never match on the message. */
 export class DiskError extends Error {

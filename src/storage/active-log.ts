@@ -5,6 +5,7 @@ import type { Catalog } from './catalog.js';
 import type { LogWriter } from './log-writer.js';
 import type { SealedFiles } from './sealed-files.js';
 import { Segment } from './segment.js';
+import { keptBytes } from './segment-copy.js';
 import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
 import type { SegmentSupply } from './segment-supply.js';
 import type { SegmentTable } from './segment-table.js';
@@ -197,7 +198,7 @@ export class ActiveLog {
   #releaseDead(): void {
     const readLsn = this.#readLsn();
     const dead = this.#segments.ordered.filter(
-      (segment) => segment.liveBytes === 0 && segment.hidingBytes === 0 && this.isAtRest(segment, readLsn),
+      (segment) => keptBytes(segment) === 0 && this.isAtRest(segment, readLsn),
     );
     if (dead.length === 0) return;
     for (const segment of dead) this.replace([segment], undefined);

@@ -6,6 +6,7 @@ import {
   RECORD_HEADER_BYTES,
   RecordKind,
   recordCounter,
+  recordFlags,
   recordKeyLength,
   recordKindLength,
   recordLsnLow,
@@ -105,7 +106,7 @@ export class Catalog {
     const partition = this.index.foundPartition;
     if (held === 0) {
       if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {
-        this.#noteRefused(segment, kind, bytes);
+        this.#noteRefused(segment, offset, kind, bytes);
         return this.#belowFloor(partition);
       }
       this.index.insertFound(this.segments.locationOf(segment, offset));
@@ -114,7 +115,7 @@ export class Catalog {
       const heldOffset = this.segments.offsetAt(held);
       const verdict = this.#compare(heldSegment.view, heldOffset, kind, counter, node);
       if (verdict !== Verdict.newest) {
-        this.#noteRefused(segment, kind, bytes);
+        this.#noteRefused(segment, offset, kind, bytes);
         return verdict;
       }
       this.index.replaceFound(this.segments.locationOf(segment, offset));
@@ -188,6 +189,8 @@ export class Catalog {
     const keyStart = offset + RECORD_HEADER_BYTES;
     const hash = keyHash(segment.bytes, view, keyStart, keyLength, this.hashSeed);
     if (this.index.findLocation(hash, this.segments.locationOf(segment, offset))) return Fate.move;
+    // The common case, decided without a look at the newer version.
+    if (kind === RecordKind.value && recordFlags(view, offset) === 0) return Fate.drop;
     if (this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
     if (kind === RecordKind.tombstone) return Fate.carry;
     // An expired value that was purged hides older versions too. One that no floor covers must not come back itself.
@@ -231,9 +234,6 @@ export class Catalog {
     if (this.index.find(hash, segment.view, keyStart, keyLength) !== location) return false;
     this.index.eraseFound();
     this.#retire(segment, offset, this.index.foundPartition, hash);
-    if (kindOf(recordKindLength(segment.view, offset)) !== RecordKind.tombstone) {
-      segment.hidingBytes += sizeAt(segment.view, offset);
-    }
     return true;
   }
 
@@ -281,6 +281,13 @@ export class Catalog {
     return purged.length;
   }
 
+  /** The record at `offset` was copied although the index does not point to it. */
+  noteHiding(segment: Segment, offset: number): void {
+    const kind = kindOf(recordKindLength(segment.view, offset));
+    if (kind === RecordKind.meta) return;
+    this.#noteHiding(segment, offset, kind, sizeAt(segment.view, offset));
+  }
+
   /** Builds the index again from the segments, after `place`. */
   rebuild(): void {
     this.keys = 0;
@@ -289,7 +296,8 @@ export class Catalog {
     this.#metas.clear();
     for (const segment of this.segments.ordered) {
       segment.liveBytes = 0;
-      segment.hidingBytes = 0;
+      segment.tombstoneBytes = 0;
+      segment.expiringBytes = 0;
       this.#admitAll(segment);
     }
     this.applyFloors();
@@ -330,22 +338,26 @@ export class Catalog {
   }
 
   /** The record is not the newest of its key from the start: compaction must know of it. */
-  #noteRefused(segment: Segment, kind: number, bytes: number): void {
-    if (kind === RecordKind.tombstone) segment.hidingBytes += bytes;
-    else segment.late = true;
+  #noteRefused(segment: Segment, offset: number, kind: number, bytes: number): void {
+    if (kind !== RecordKind.tombstone) segment.late = true;
+    this.#noteHiding(segment, offset, kind, bytes);
+  }
+
+  /** The index does not point to this record; if it is purged, it may have to be carried on. */
+  #noteHiding(segment: Segment, offset: number, kind: number, bytes: number): void {
+    if (kind === RecordKind.tombstone) segment.tombstoneBytes += bytes;
+    else if (recordFlags(segment.view, offset) !== 0) segment.expiringBytes += bytes;
   }
 
   /** The record is no longer what the index points to. */
   #retire(segment: Segment, offset: number, partition: number, hash: number): void {
     const kindLength = recordKindLength(segment.view, offset);
-    this.versions.remove(partition, hash, kindOf(kindLength), segment.view, offset);
+    const kind = kindOf(kindLength);
+    this.versions.remove(partition, hash, kind, segment.view, offset);
     const bytes = paddedRecordBytes(lengthOf(kindLength));
-    if (kindOf(kindLength) === RecordKind.tombstone) {
-      this.tombstones--;
-      segment.hidingBytes += bytes;
-    } else {
-      this.keys--;
-    }
+    if (kind === RecordKind.tombstone) this.tombstones--;
+    else this.keys--;
+    this.#noteHiding(segment, offset, kind, bytes);
     this.#loseLive(segment, bytes);
   }
 

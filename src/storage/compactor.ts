@@ -4,11 +4,15 @@ import type { Timer, Timers } from '../ports/timers.js';
 import type { ActiveLog } from './active-log.js';
 import type { Catalog } from './catalog.js';
 import type { SealedFiles } from './sealed-files.js';
-import { SegmentCopy, SLICE_UNITS } from './segment-copy.js';
+import { SegmentCompression } from './segment-compression.js';
+import { mayHide, SegmentCopy, SLICE_UNITS } from './segment-copy.js';
 import { chooseVictims, DEBT_LIVE_SHARE_MAX, hidesNothing, REST_LIVE_SHARE_MAX } from './victims.js';
 
-/** Between two slices everything else has its turn. */
+/** A slice ends after this long. Between two of them everything else has its turn. */
+const SLICE_MS = 0.5;
 const SLICE_PAUSE_MS = 1;
+/** While one copy is synced, others are made; a full disk stops it here. */
+const WRITING_MAX = 4;
 /** How often it is looked whether there is anything to do while nothing is appended. */
 const POLL_MS = 250;
 /** Units of a slice per record appended: a victim is live to a third at 60 % use, so 1.5 are passed and 0.5 copied. */
@@ -40,6 +44,8 @@ export interface CompactorOptions {
   readonly segmentBytes: number;
   readonly nextCopyId: number;
   readonly memoryBytesMax: number;
+  /** The files of segments that compaction leaves alone are compressed. */
+  readonly compression?: boolean;
   readonly accountedBytes: () => number;
   /** Memory or files came back. */
   readonly onFreed: () => void;
@@ -48,8 +54,6 @@ export interface CompactorOptions {
 type State =
   | { readonly kind: 'idle' }
   | { readonly kind: 'copying'; readonly job: SegmentCopy }
-  /** The copy is complete in memory and on its way to the disk. */
-  | { readonly kind: 'writing' }
   | { readonly kind: 'stopped' };
 
 /**
@@ -66,6 +70,9 @@ export class Compactor {
   #restUntilMs = 0;
   /** There is a segment more than when it was last looked for victims. */
   #sealed = false;
+  /** Copies that are complete in memory and on their way to the disk. */
+  #writing = 0;
+  readonly #compression: SegmentCompression | undefined;
   #timer: Timer | undefined;
   readonly #copied: Counter;
   readonly #freed: Counter;
@@ -85,12 +92,17 @@ export class Compactor {
       this.#debt = Math.min(this.#debt + segment.tail * COPIED_PER_APPENDED, max);
       this.#sealed = true;
     };
+    const { files, catalog } = options;
+    if (files !== undefined && options.compression === true) {
+      const isBusy = (): boolean => this.isBusy;
+      this.#compression = new SegmentCompression({ ...options, files, segments: catalog.segments, isBusy });
+    }
     this.#schedule(POLL_MS);
   }
 
   /** Files or memory are about to become free. */
   get isBusy(): boolean {
-    return this.#state.kind === 'copying' || this.#state.kind === 'writing';
+    return this.#state.kind === 'copying' || this.#writing > 0;
   }
 
   /** Bytes of a copy that the log does not read from yet. */
@@ -119,6 +131,7 @@ export class Compactor {
 
   stop(): void {
     this.#state = { kind: 'stopped' };
+    this.#compression?.stop();
     if (this.#timer !== undefined) this.#options.timers.stop(this.#timer);
   }
 
@@ -129,6 +142,7 @@ export class Compactor {
   }
 
   readonly #wake = (): void => {
+    if (this.#timer !== undefined) this.#options.timers.stop(this.#timer);
     this.#timer = undefined;
     switch (this.#state.kind) {
       case 'idle':
@@ -137,7 +151,6 @@ export class Compactor {
       case 'copying':
         this.#slice(this.#state.job, SLICE_UNITS);
         break;
-      case 'writing':
       case 'stopped':
         break;
     }
@@ -147,7 +160,7 @@ export class Compactor {
   #begin(): boolean {
     const { catalog, log, segmentBytes, clock } = this.#options;
     this.#sealed = false;
-    if (!catalog.segments.hasFreeSlot) return false;
+    if (!catalog.segments.hasFreeSlot || this.#writing === WRITING_MAX) return false;
     const { readLsn } = log;
     const atRest = catalog.segments.ordered.map((segment) => log.isAtRest(segment, readLsn));
     const nowMs = clock.monotonicMs();
@@ -156,8 +169,7 @@ export class Compactor {
     const shareMax = paced ? DEBT_LIVE_SHARE_MAX : REST_LIVE_SHARE_MAX;
     const group = chooseVictims(catalog.segments.ordered, atRest, shareMax, segmentBytes);
     if (group.length === 0) return false;
-    const carries = (): boolean =>
-      group.some((segment) => segment.hidingBytes > 0) && !hidesNothing(catalog.segments.ordered, group);
+    const carries = (): boolean => group.some(mayHide) && !hidesNothing(catalog.segments.ordered, group);
     const job = new SegmentCopy(catalog, group, this.#nextCopyId++, carries);
     const bytes = group.reduce((sum, segment) => sum + segment.liveBytes, 0);
     this.#debt -= bytes;
@@ -170,7 +182,7 @@ export class Compactor {
   #slice(job: SegmentCopy, units: number): void {
     const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
-    const done = job.step(units);
+    const done = job.step(units, () => clock.monotonicMs() - startedMs >= SLICE_MS);
     if (done) this.#finish(job);
     this.#sliceSeconds.observe((clock.monotonicMs() - startedMs) / MS_PER_SECOND);
     if (!done) this.#schedule(SLICE_PAUSE_MS);
@@ -193,13 +205,12 @@ export class Compactor {
       this.#copied.value += copy.tail;
       this.#freed.value += usedBytes - copy.tail;
       if (files !== undefined) {
-        this.#state = { kind: 'writing' };
+        this.#writing++;
         files.replace(group, copy, () => {
-          this.#state = { kind: 'idle' };
+          this.#writing--;
           onFreed();
-          this.#schedule(SLICE_PAUSE_MS);
+          if (this.#state.kind === 'idle') this.#schedule(SLICE_PAUSE_MS);
         });
-        return;
       }
     }
     onFreed();

@@ -43,7 +43,7 @@ export class FileScrub {
     this.#options.disk.readLater(segmentPath(segment.id), position, length, (error, piece) => {
       this.#busy = false;
       // Compaction let it go meanwhile: file and memory may hold something else by now.
-      if (!this.#options.segments.ordered.includes(segment)) return;
+      if (!this.#isReadable(segment)) return;
       if (error !== undefined) {
         this.#options.onDamaged(segmentPath(segment.id), position, error.message);
         return;
@@ -56,14 +56,19 @@ export class FileScrub {
   #current(): Segment | undefined {
     const { ordered } = this.#options.segments;
     const known = this.#segment;
-    if (known !== undefined && !known.retired && this.#position < known.durableOffset) return known;
+    if (known !== undefined && this.#isReadable(known) && this.#position < known.durableOffset) return known;
     // The one behind it in the log; the first again after the last.
     const after = known === undefined ? undefined : ordered.find(({ firstLsn }) => firstLsn > known.firstLsn);
     const next = after ?? ordered[0];
     this.#segment = next;
     this.#position = 0;
     // A copy that is on its way to the disk has no file yet.
-    return next !== undefined && next.durableOffset > 0 ? next : undefined;
+    return next !== undefined && this.#isReadable(next) && next.durableOffset > 0 ? next : undefined;
+  }
+
+  /** Whether the file holds the same bytes as memory: not of a segment that is gone, nor in a compressed file. */
+  #isReadable(segment: Segment): boolean {
+    return !segment.compressed && this.#options.segments.ordered.includes(segment);
   }
 
   #compare(segment: Segment, position: number, length: number, piece: Uint8Array): void {
@@ -79,7 +84,7 @@ export class FileScrub {
     // Damaged memory is the business of the other walk; it comes back to the file in the next round.
     if (!isSoundRange(segment, from, to)) return;
     this.#options.disk.readLater(path, from, to - from, (error, bytes) => {
-      if (!this.#options.segments.ordered.includes(segment)) return;
+      if (!this.#isReadable(segment)) return;
       const whole = error === undefined && bytes.length === to - from && from >= SEGMENT_HEADER_BYTES;
       if (whole && isSoundRun(bytes, segment.generation, from)) return;
       this.#options.onDamaged(path, position + first, error?.message ?? 'a record does not verify');

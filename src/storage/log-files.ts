@@ -2,6 +2,8 @@ import { type Disk, DiskError, type DiskFile } from '../ports/disk.js';
 import { CORRUPTION_ADVICE, type Manifest, type ManifestSegment } from './manifest.js';
 import {
   COPY_ID_FIRST,
+  compressedIdOf,
+  compressedPath,
   LOG_DIRECTORY,
   readSegmentHeader,
   SEGMENT_HEADER_BYTES,
@@ -26,8 +28,8 @@ export interface LogFilesFound {
   readonly unused: PreparedFile[];
   /** Younger than the manifest, with a header that does not verify. */
   readonly damaged: PreparedFile[];
-  /** Not part of the log any more: a crash came before their removal. */
-  readonly leftovers: number[];
+  /** Paths of files that are not part of the log: a crash came before their removal. */
+  readonly leftovers: string[];
   /** The ids for the next file in the chain and for the next copy. */
   readonly nextId: number;
   readonly nextCopyId: number;
@@ -42,17 +44,23 @@ export function corrupt(file: string, offset: number, what: string): StorageErro
  * version's.
  */
 export function findLogFiles(disk: Disk, manifest: Manifest): LogFilesFound {
-  const named = new Set(manifest.segments.map((segment) => segment.id));
-  const found = { used: [], unused: [], damaged: [], leftovers: [] as number[] };
+  const named = new Map(manifest.segments.map((segment) => [segment.id, segment.compressed] as const));
+  const found = { used: [], unused: [], damaged: [], leftovers: [] as string[] };
   let nextId = manifest.nextSegmentId;
   let nextCopyId = COPY_ID_FIRST;
-  const ids = disk.list(LOG_DIRECTORY).map(segmentIdOf);
+  const names = disk.list(LOG_DIRECTORY);
+  const ids = names.map(segmentIdOf);
+  for (const id of names.map(compressedIdOf)) {
+    if (id === undefined) continue;
+    if (id >= nextCopyId) nextCopyId = id + 1;
+    if (named.get(id) !== true) found.leftovers.push(compressedPath(id));
+  }
   for (const id of ids.filter((known) => known !== undefined).sort((left, right) => left - right)) {
     const isCopy = id >= COPY_ID_FIRST;
-    if (isCopy) nextCopyId = id + 1;
-    if (named.has(id)) continue;
+    if (isCopy && id >= nextCopyId) nextCopyId = id + 1;
+    if (named.get(id) === false) continue;
     if (isCopy || id < manifest.nextSegmentId) {
-      found.leftovers.push(id);
+      found.leftovers.push(segmentPath(id));
     } else {
       if (id !== nextId)
         throw corrupt(segmentPath(nextId), 0, `the file is missing, although ${segmentPath(id)} is there,`);
@@ -93,8 +101,52 @@ function readHeader(file: DiskFile): SegmentHeader | 'unused' | 'damaged' {
   );
 }
 
+/**
+ * The start of a segment that the manifest names, up to its end, and the size of its file. Throws `corrupt` when it is not
+ * there as a whole, `no-codec` when it is compressed and nothing is installed that reads it.
+ */
+export function readNamed(
+  disk: Disk,
+  segment: ManifestSegment,
+): { readonly memory: ArrayBuffer; readonly fileBytes: number } {
+  if (segment.compressed) return readCompressed(disk, segment);
+  const file = openNamed(disk, segment);
+  try {
+    const memory = new ArrayBuffer(segment.end);
+    file.read(new Uint8Array(memory), 0, segment.end, 0);
+    return { memory, fileBytes: file.size() };
+  } finally {
+    file.close();
+  }
+}
+
+function readCompressed(
+  disk: Disk,
+  segment: ManifestSegment,
+): { readonly memory: ArrayBuffer; readonly fileBytes: number } {
+  const path = compressedPath(segment.id);
+  let content: Uint8Array;
+  try {
+    content = disk.readCompressed(path);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    if (error.kind === 'missing') throw corrupt(path, 0, 'the file is missing');
+    if (error.kind === 'damaged')
+      throw new StorageError('corrupt', path, 0, `${error.message}. ${CORRUPTION_ADVICE}`, error);
+    if (error.kind === 'no-codec') throw new StorageError('no-codec', path, 0, error.message, error);
+    throw error;
+  }
+  const { buffer } = content;
+  const header = readSegmentHeader(new DataView(buffer));
+  if (content.length !== segment.end || !isHeaderOf(header, segment)) throw corrupt(path, 0, 'it holds something else');
+  const file = disk.open(path);
+  const fileBytes = file.size();
+  file.close();
+  return { memory: buffer as ArrayBuffer, fileBytes };
+}
+
 /** Opens a segment that the manifest names. Throws `corrupt` when it is not there as a whole. */
-export function openNamed(disk: Disk, segment: ManifestSegment): DiskFile {
+function openNamed(disk: Disk, segment: ManifestSegment): DiskFile {
   const path = segmentPath(segment.id);
   let file: DiskFile;
   try {
@@ -104,12 +156,23 @@ export function openNamed(disk: Disk, segment: ManifestSegment): DiskFile {
     throw error;
   }
   if (file.size() < segment.end) throw corrupt(path, file.size(), `the file ends before byte ${segment.end},`);
-  const header = readHeader(file);
-  const expected =
+  if (!isHeaderOf(readHeader(file), segment)) throw corrupt(path, 0, 'the header is damaged');
+  return file;
+}
+
+function isHeaderOf(header: ReturnType<typeof readSegmentHeader>, segment: ManifestSegment): boolean {
+  return (
     typeof header === 'object' &&
     header.id === segment.id &&
     header.generation === segment.generation &&
-    header.firstLsn === segment.firstLsn;
-  if (!expected) throw corrupt(path, 0, 'the header is damaged');
-  return file;
+    header.firstLsn === segment.firstLsn
+  );
+}
+
+/** What segments may not exceed: a power of two. */
+export function largestSegment(segmentBytes: number, manifest: Manifest, used: readonly UsedFile[]): number {
+  let largest = segmentBytes;
+  for (const { header } of used) while (largest < header.capacity) largest *= 2;
+  for (const { end } of manifest.segments) while (largest < end) largest *= 2;
+  return largest;
 }

@@ -20,6 +20,9 @@ import { isBehind } from './chain-reader.js';
 import { ProofScan } from './proof-scan.js';
 import { COPY_ID_FIRST, readSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentHeader } from './segment-header.js';
 
+/** Zeros behind the last record. */
+const TERMINATOR_BYTES = 12;
+
 export interface LogProblem {
   /**
    * `damage`: something that was durable does not verify. `torn-tail`: the last records do not verify and nothing in this
@@ -69,7 +72,7 @@ const KIND_NAMES: readonly (DescribedRecord['kind'] | undefined)[] = [undefined,
  * Checks the bytes of a segment file: behind `memdb log verify`. It sees one file only: whether a torn tail is damage
  * because a later segment follows, only the start of the node can tell.
  */
-export function verifySegment(bytes: Uint8Array): SegmentReport {
+export function verifySegment(bytes: Uint8Array, compressed: boolean = false): SegmentReport {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const empty = { header: undefined, records: 0, batches: 0, bytes: 0, firstLsn: 0, lastLsn: 0 };
   const header = headerOf(view);
@@ -85,7 +88,7 @@ export function verifySegment(bytes: Uint8Array): SegmentReport {
     if (record.kind !== 'batch') lastLsn = record.lsn;
     end = record.offset + record.bytes;
   }
-  const problem = problemAt(view, header, end);
+  const problem = problemAt(view, header, end, compressed);
   return {
     header,
     records,
@@ -180,9 +183,10 @@ function describe(
   };
 }
 
-function problemAt(view: DataView, header: SegmentHeader, end: number): LogProblem | undefined {
+function problemAt(view: DataView, header: SegmentHeader, end: number, compressed: boolean): LogProblem | undefined {
   const size = view.byteLength;
-  if (size !== header.capacity) {
+  // A compressed file holds a segment of the chain up to the end of its records.
+  if (size !== header.capacity && !(compressed && end === size)) {
     return { kind: 'damage', offset: size, reason: `the file has ${size} bytes, its header says ${header.capacity}` };
   }
   if (header.id >= COPY_ID_FIRST) {
@@ -198,7 +202,15 @@ function problemAt(view: DataView, header: SegmentHeader, end: number): LogProbl
       reason: 'a record does not verify, and a later batch says that it was durable',
     };
   }
-  if (rest.sawBytes)
+  // Behind the zeros that end the chain lies what the file held in an earlier use.
+  if (rest.sawBytes && (rest.segment !== 0 || !endsWithZeros(view, end)))
     return { kind: 'torn-tail', offset: end, reason: 'what follows does not verify and is not proven durable' };
   return undefined;
+}
+
+function endsWithZeros(view: DataView, end: number): boolean {
+  for (let at = end; at < Math.min(end + TERMINATOR_BYTES, view.byteLength); at += 4) {
+    if (view.getInt32(at, true) !== 0) return false;
+  }
+  return true;
 }

@@ -124,6 +124,6 @@ function appendCopy(catalog: Catalog, records: RecordSource, copy: Segment): voi
   copy.tail += size;
   copy.lastLsn = segment.lsnOf(lsnLow);
   const moved = catalog.relocate(segment, offset, copy, to);
-  if (!moved && kindOf(recordKindLength(segment.view, offset)) === RecordKind.tombstone) copy.hidingBytes += size;
+  if (!moved) catalog.noteHiding(copy, to);
   if (segment.late) copy.late = true;
 }

@@ -9,9 +9,10 @@ export const MANIFEST_PATH: string = `${LOG_DIRECTORY}/MANIFEST`;
 
 const MAGIC_LOW = 0x444d454d; // "MEMD"
 const MAGIC_HIGH = 0x4e414d42; // "BMAN"
-const VERSION = 2;
+const VERSION = 3;
 const HEADER_BYTES = 48;
-const ENTRY_BYTES = 20;
+const ENTRY_BYTES = 24;
+const COMPRESSED_FLAG = 1;
 const CHECKSUM_BYTES = 4;
 const TWO_32 = 4294967296;
 
@@ -21,6 +22,8 @@ export interface ManifestSegment {
   readonly generation: number;
   readonly firstLsn: number;
   readonly end: number;
+  /** The file holds `[0, end)` compressed. */
+  readonly compressed: boolean;
 }
 
 /** What the log consists of when this was written; the chain that follows is found by the headers of its segments. */
@@ -85,6 +88,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     view.setUint32(at + 8, segment.firstLsn % TWO_32, true);
     view.setUint32(at + 12, Math.floor(segment.firstLsn / TWO_32), true);
     view.setUint32(at + 16, segment.end, true);
+    view.setUint32(at + 20, segment.compressed ? COMPRESSED_FLAG : 0, true);
     at += ENTRY_BYTES;
   }
   view.setInt32(at, contentHash(view, 0, at), true);
@@ -110,6 +114,7 @@ export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
       generation: view.getUint32(at + 4, true),
       firstLsn: view.getUint32(at + 8, true) + view.getUint32(at + 12, true) * TWO_32,
       end: view.getUint32(at + 16, true),
+      compressed: (view.getUint32(at + 20, true) & COMPRESSED_FLAG) !== 0,
     });
   }
   return {

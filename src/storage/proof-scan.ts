@@ -7,6 +7,7 @@ import {
   provenSegmentOf,
 } from './batch-header.js';
 import { isBehind } from './chain-reader.js';
+import type { Segment } from './segment.js';
 
 /** Where the third word of a record header lies: kind and length. */
 const WORD_AT = 8;
@@ -58,5 +59,12 @@ export function isAllZero(file: DiskFile): boolean {
     for (let word = 0; word < words.length; word++) anything |= words[word];
     if (anything !== 0) return false;
   }
+  return true;
+}
+
+/** The chain ends with zeros or with the segment, not with something that fails to verify. */
+export function endsCleanly(segment: Segment): boolean {
+  const { view, tail, capacity } = segment;
+  for (let at = tail; at < Math.min(tail + 12, capacity); at += 4) if (view.getInt32(at, true) !== 0) return false;
   return true;
 }

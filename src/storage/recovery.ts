@@ -3,7 +3,7 @@ import { BATCH_HEADER_BYTES } from './batch-header.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Catalog } from './catalog.js';
 import { ChainReader, isBehind } from './chain-reader.js';
-import { corrupt, findLogFiles, type LogFilesFound, openNamed, type UsedFile } from './log-files.js';
+import { corrupt, findLogFiles, type LogFilesFound, largestSegment, readNamed } from './log-files.js';
 import { copyRecords, hasRecordsBehind } from './log-rewriter.js';
 import type { ProvenPoint } from './log-writer.js';
 import {
@@ -15,9 +15,15 @@ import {
   readManifest,
 } from './manifest.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
-import { isAllZero, ProofScan } from './proof-scan.js';
+import { endsCleanly, isAllZero, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
-import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
+import {
+  compressedPath,
+  LOG_DIRECTORY,
+  SEGMENT_HEADER_BYTES,
+  type SegmentHeader,
+  segmentPath,
+} from './segment-header.js';
 import type { PreparedFile } from './segment-supply.js';
 import { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
@@ -97,7 +103,7 @@ class Recovery {
   #nextId: number;
   #nextCopyId: number;
   /** Files that are removed once nothing needs them any more. */
-  readonly #obsolete: number[];
+  readonly #obsolete: string[];
   #prepared: PreparedFile[] = [];
 
   constructor(options: RecoveryOptions, manifest: Manifest, files: LogFilesFound) {
@@ -120,10 +126,10 @@ class Recovery {
   /** Segments of the manifest are durable as a whole: whatever does not verify there is damage. */
   readNamed(): void {
     for (const named of this.#manifest.segments) {
-      const file = openNamed(this.#options.disk, named);
-      const segment = this.#load(file, named.id, named.generation, named.firstLsn, new ArrayBuffer(named.end));
-      segment.fileBytes = file.size();
-      file.close();
+      const { memory, fileBytes } = readNamed(this.#options.disk, named);
+      const segment = this.#add(new Segment(named.id, named.generation, memory, named.firstLsn));
+      segment.fileBytes = fileBytes;
+      segment.compressed = named.compressed;
       this.#reader.nextLsn = named.firstLsn;
       this.#reader.read(segment, named.end);
       if (segment.tail !== named.end) throw corrupt(segmentPath(named.id), segment.tail, 'a durable record is damaged');
@@ -147,7 +153,7 @@ class Recovery {
       if (!follows) return;
       used.shift();
       const memory = this.#takeMemory(header.capacity);
-      const segment = this.#load(file, header.id, header.generation, header.firstLsn, memory);
+      const segment = this.#load(file, header, memory);
       segment.touchedBytes = header.capacity;
       segment.file = file;
       this.#reader.read(segment, header.capacity);
@@ -179,7 +185,7 @@ class Recovery {
       if (segment !== continued) seal(segment);
     }
     this.#applyPlacement();
-    for (const id of this.#obsolete) this.#options.disk.remove(segmentPath(id));
+    for (const path of this.#obsolete) this.#options.disk.remove(path);
     return {
       catalog: this.#catalog,
       lastLsn: this.#reader.nextLsn - 1,
@@ -294,7 +300,7 @@ class Recovery {
       }
       segments.remove(source);
       source.file?.close();
-      this.#obsolete.push(source.id);
+      this.#obsolete.push(source.compressed ? compressedPath(source.id) : segmentPath(source.id));
       pool.give(source.view.buffer as ArrayBuffer);
     }
     const last = segments.ordered.at(-1);
@@ -306,11 +312,12 @@ class Recovery {
   #newManifest(): Manifest {
     return {
       ...manifestPlacement(this.#catalog),
-      segments: this.#catalog.segments.ordered.map(({ id, generation, firstLsn, tail }) => ({
+      segments: this.#catalog.segments.ordered.map(({ id, generation, firstLsn, tail, compressed }) => ({
         id,
         generation,
         firstLsn,
         end: tail,
+        compressed,
       })),
       nextSegmentId: this.#prepared[0]?.id ?? this.#nextId,
       previous: this.#previous,
@@ -350,14 +357,18 @@ class Recovery {
     this.#catalog.rebuild();
   }
 
-  #load(file: DiskFile, id: number, generation: number, firstLsn: number, memory: ArrayBuffer): Segment {
+  #load(file: DiskFile, header: SegmentHeader, memory: ArrayBuffer): Segment {
+    const segment = new Segment(header.id, header.generation, memory, header.firstLsn);
+    file.read(segment.bytes, 0, segment.capacity, 0);
+    return this.#add(segment);
+  }
+
+  #add(segment: Segment): Segment {
     const { segments } = this.#catalog;
-    const segment = new Segment(id, generation, memory, firstLsn);
     if (!segments.hasFreeSlot) {
       const message = `The log has more than ${segments.slotsMax} segments. Set storage.segment_size to a larger size.`;
-      throw new StorageError('full', segmentPath(id), 0, message);
+      throw new StorageError('full', segmentPath(segment.id), 0, message);
     }
-    file.read(segment.bytes, 0, segment.capacity, 0);
     segments.add(segment);
     return segment;
   }
@@ -368,15 +379,8 @@ class Recovery {
 
   #discard(prepared: PreparedFile): void {
     prepared.file.close();
-    this.#obsolete.push(prepared.id);
+    this.#obsolete.push(segmentPath(prepared.id));
   }
-}
-
-/** The chain ends with zeros or with the segment, not with something that fails to verify. */
-function endsCleanly(segment: Segment): boolean {
-  const { view, tail, capacity } = segment;
-  for (let at = tail; at < Math.min(tail + 12, capacity); at += 4) if (view.getInt32(at, true) !== 0) return false;
-  return true;
 }
 
 function markDurable(segment: Segment): void {
@@ -388,11 +392,4 @@ function seal(segment: Segment): void {
   segment.sealed = true;
   segment.file?.close();
   segment.file = undefined;
-}
-
-function largestSegment(segmentBytes: number, manifest: Manifest, used: readonly UsedFile[]): number {
-  let largest = segmentBytes;
-  for (const { header } of used) while (largest < header.capacity) largest *= 2;
-  for (const { end } of manifest.segments) while (largest < end) largest *= 2;
-  return largest;
 }

@@ -10,7 +10,7 @@ import {
   type ManifestSegment,
 } from './manifest.js';
 import type { Segment } from './segment.js';
-import { previousOf, segmentPath } from './segment-header.js';
+import { compressedPath, previousOf, segmentPath } from './segment-header.js';
 import type { SegmentSupply } from './segment-supply.js';
 
 /** A full disk is asked again after this long, then after twice as long, up to the second bound. */
@@ -20,6 +20,7 @@ const RETRY_MS_MAX = 8000;
 /** A file that the log is read back from. */
 interface SealedFile {
   readonly segment: Segment;
+  readonly compressed: boolean;
   /** Of the file, which may be longer than what counts in it. */
   readonly bytes: number;
   /** A copy takes the place of others once all up to here is synced: what they do not hold any more is newer. */
@@ -86,7 +87,7 @@ export class SealedFiles {
   /** Nothing in these segments counts any more, given what was appended so far. */
   drop(segments: readonly Segment[]): void {
     const { lastLsn } = this.#options.writer;
-    for (const file of this.#files) if (segments.includes(file.segment)) file.droppedAtLsn = lastLsn;
+    this.#dropAll(segments, lastLsn);
     this.#reclaim();
   }
 
@@ -95,8 +96,43 @@ export class SealedFiles {
    * it any more. On a full disk it tries again: the old files count until then.
    */
   replace(group: readonly Segment[], copy: Segment, done: () => void): void {
-    this.#copyingBytes = copy.tail;
+    this.#copyingBytes += copy.tail;
     this.#writeCopy(group, copy, this.#options.writer.lastLsn, RETRY_MS_MIN, done);
+  }
+
+  /**
+   * Writes a compressed file of a sealed segment, in the place of the one that it has, unless that has gone meanwhile;
+   * `done` says how large it is, undefined when there was no room. It counts only if it is small enough.
+   */
+  compress(segment: Segment, bytesMax: number, done: (bytes: number | undefined) => void): void {
+    const { disk } = this.#options;
+    const path = compressedPath(segment.id);
+    this.#begin();
+    disk.compress(segmentPath(segment.id), path, segment.tail, (error, stored) => {
+      if (!this.#end()) return;
+      if (error !== undefined && error.kind !== 'full') {
+        this.#options.onFatal(error);
+        return;
+      }
+      const index = this.#files.findIndex((file) => file.segment === segment && isNeeded(file));
+      if (error === undefined && (index === -1 || stored > bytesMax)) this.#remove(path, stored);
+      else if (error === undefined) this.#takeCompressed(index, stored);
+      done(error === undefined ? stored : undefined);
+    });
+  }
+
+  #takeCompressed(index: number, stored: number): void {
+    const raw = this.#files[index];
+    raw.segment.compressed = true;
+    raw.segment.fileBytes = stored;
+    // Both hold the same: it counts from the next manifest on, whatever is synced.
+    raw.droppedAtLsn = 0;
+    this.#files.splice(index, 0, fileOf(raw.segment, raw.countsFromLsn));
+    this.#reclaim();
+  }
+
+  #dropAll(segments: readonly Segment[], lsn: number): void {
+    for (const file of this.#files) if (segments.includes(file.segment) && isNeeded(file)) file.droppedAtLsn = lsn;
   }
 
   /** Begins nothing more; calls `done` once no operation of the disk runs that would meet the next process. */
@@ -122,11 +158,11 @@ export class SealedFiles {
         this.#options.onFatal(error);
         return;
       }
-      this.#copyingBytes = 0;
+      this.#copyingBytes -= copy.tail;
       copy.writtenOffset = copy.tail;
       copy.durableOffset = copy.tail;
       const first = this.#files.findIndex((file) => file.segment === group[0]);
-      for (const file of this.#files) if (group.includes(file.segment)) file.droppedAtLsn = lsn;
+      this.#dropAll(group, lsn);
       this.#files.splice(first, 0, fileOf(copy, lsn));
       this.#reclaim();
       done();
@@ -135,7 +171,7 @@ export class SealedFiles {
 
   #reclaim(): void {
     if (this.#replacing || this.#closed) return;
-    if (!this.#files.some((file) => file.droppedAtLsn !== Number.POSITIVE_INFINITY)) return;
+    if (this.#files.every(isNeeded)) return;
     this.#replacing = true;
     // What replaced the records must be durable before they go.
     this.#options.writer.syncNow(() => this.#replaceManifest(RETRY_MS_MIN));
@@ -168,14 +204,14 @@ export class SealedFiles {
   #manifestAt(syncedLsn: number): Manifest {
     const segments: ManifestSegment[] = [];
     let first = this.#options.active();
-    for (const { segment, countsFromLsn, droppedAtLsn } of this.#files) {
+    for (const { segment, compressed, countsFromLsn, droppedAtLsn } of this.#files) {
       if (segment.durableOffset !== segment.tail) {
         first = segment;
         break;
       }
       if (countsFromLsn > syncedLsn || droppedAtLsn <= syncedLsn) continue;
       const { id, generation, firstLsn, tail } = segment;
-      segments.push({ id, generation, firstLsn, end: tail });
+      segments.push({ id, generation, firstLsn, end: tail, compressed });
     }
     return {
       ...this.#options.placement(),
@@ -190,17 +226,18 @@ export class SealedFiles {
   #letGo(gone: readonly SealedFile[]): void {
     const { supply, segmentBytes } = this.#options;
     this.#files = this.#files.filter((file) => !gone.includes(file));
-    for (const { segment, bytes } of gone) {
-      if (bytes === segmentBytes && supply.wantsSpare) supply.offer(segment.id);
-      else this.#remove(segment.id, bytes);
+    for (const { segment, compressed, bytes } of gone) {
+      const path = compressed ? compressedPath(segment.id) : segmentPath(segment.id);
+      if (bytes === segmentBytes && !compressed && supply.wantsSpare) supply.offer(segment.id);
+      else this.#remove(path, bytes);
     }
     supply.refill();
   }
 
-  #remove(id: number, bytes: number): void {
+  #remove(path: string, bytes: number): void {
     this.#removingBytes += bytes;
     this.#begin();
-    this.#options.disk.removeLater(segmentPath(id), (error) => {
+    this.#options.disk.removeLater(path, (error) => {
       this.#removingBytes -= bytes;
       if (this.#end() && error !== undefined) this.#options.onFatal(error);
     });
@@ -230,5 +267,10 @@ export class SealedFiles {
 }
 
 function fileOf(segment: Segment, countsFromLsn: number): SealedFile {
-  return { segment, bytes: segment.fileBytes, countsFromLsn, droppedAtLsn: Number.POSITIVE_INFINITY };
+  const { compressed, fileBytes } = segment;
+  return { segment, compressed, bytes: fileBytes, countsFromLsn, droppedAtLsn: Number.POSITIVE_INFINITY };
+}
+
+function isNeeded(file: SealedFile): boolean {
+  return file.droppedAtLsn === Number.POSITIVE_INFINITY;
 }

@@ -83,6 +83,7 @@ export function segmentCapacity(view: DataView): number {
 }
 
 const ID_DIGITS = 16;
+const COMPRESSED_FILE = /^[0-9a-f]{16}\.lz4$/;
 const SEGMENT_FILE = /^[0-9a-f]{16}\.seg$/;
 
 /** The folder of the log inside the data directory. */
@@ -90,6 +91,16 @@ export const LOG_DIRECTORY = 'log';
 
 export function segmentPath(id: number): string {
   return `${LOG_DIRECTORY}/${id.toString(16).padStart(ID_DIGITS, '0')}.seg`;
+}
+
+/** The file of a sealed segment once it is compressed. */
+export function compressedPath(id: number): string {
+  return `${LOG_DIRECTORY}/${id.toString(16).padStart(ID_DIGITS, '0')}.lz4`;
+}
+
+/** The id in the name of a compressed segment's file; undefined for other files. */
+export function compressedIdOf(name: string): number | undefined {
+  return COMPRESSED_FILE.test(name) ? Number.parseInt(name.slice(0, ID_DIGITS), 16) : undefined;
 }
 
 /** The id in a segment's file name; undefined for other files. */

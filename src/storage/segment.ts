@@ -30,10 +30,11 @@ export class Segment {
   liveBytes = 0;
   headerBytes = 0;
   /**
-   * Bytes of records that the index does not point to but that may have to outlive it (mechanisms: Purging tombstones):
-   * erased ones, and tombstones that were superseded. An upper bound.
+   * Bytes of tombstones and of expiring values that the index does not point to. Purged ones among them must outlive
+   * that, as long as they hide something (mechanisms: Purging tombstones).
    */
-  hidingBytes = 0;
+  tombstoneBytes = 0;
+  expiringBytes = 0;
   /** Holds a value that was superseded when it came: an older version of a key behind a newer one. */
   late = false;
   /** A copy is being made of what must be kept of it. */
@@ -45,8 +46,9 @@ export class Segment {
   /** Where locations in this segment begin (see `SegmentTable`). */
   locationBase = 0;
   file: DiskFile | undefined;
-  /** Size of the file. */
+  /** Size of the file, and whether it is compressed. */
   fileBytes: number;
+  compressed = false;
 
   constructor(id: number, generation: number, memory: ArrayBuffer, firstLsn: number) {
     this.id = id;

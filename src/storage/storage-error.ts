@@ -3,9 +3,10 @@
  * - `unsupported-format`: written by a version that this one cannot read.
  * - `bad-run`: a run of records from a peer does not verify; nothing of it was stored.
  * - `full`: no room, not even in the reserve for meta records.
+ * - `no-codec`: a file is compressed, and nothing is installed that reads it.
  * - `io`: the disk failed.
  */
-export type StorageErrorCode = 'corrupt' | 'unsupported-format' | 'bad-run' | 'full' | 'io';
+export type StorageErrorCode = 'corrupt' | 'unsupported-format' | 'bad-run' | 'full' | 'no-codec' | 'io';
 
 /** A failure of the log. `file` and `offset` name the place; the message says what a person can do. */
 export class StorageError extends Error {

@@ -26,6 +26,8 @@ export interface StoreOptions {
   readonly syncIntervalMs: number;
   /** Bytes of a segment: a power of two that holds the largest record and `SEGMENT_OVERHEAD_BYTES` beside it. */
   readonly segmentBytes: number;
+  /** Compress the files of sealed segments. The disk must be able to. */
+  readonly compression?: boolean;
   /** Used until `configurePlacement`; what the log says of an earlier one wins. */
   readonly partitions: number;
   readonly hashSeed: number;

@@ -355,12 +355,12 @@ export class Store {
   close(done: (error?: Error) => void): void {
     this.#closed = true;
     this.audit.scrub.stop();
+    this.#compactor.stop();
     const files = this.#files;
     if (files === undefined) {
       done();
       return;
     }
-    this.#compactor.stop();
     closeLogFiles(files, this.#log.active, done);
   }
 

@@ -1,3 +1,4 @@
+import { expandFile } from '../../src/platform/expand-file.js';
 import { type Disk, DiskError, type DiskFile } from '../../src/ports/disk.js';
 
 /** A data directory as a start sees it, in memory and without any delay: half a million starts take minutes. */
@@ -46,6 +47,12 @@ export class MemoryFiles implements Disk {
 
   replaceLater(): never {
     throw new Error('a start does not wait for the disk');
+  }
+  compress(): never {
+    throw new Error('a start does not wait for the disk');
+  }
+  readCompressed(path: string): Uint8Array {
+    return expandFile(path, this.read(path));
   }
   rename(): never {
     throw new Error('a start does not wait for the disk');

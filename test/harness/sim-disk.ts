@@ -1,3 +1,6 @@
+import { loadBlockCodec } from '../../src/platform/block-codec.js';
+import { compressImage } from '../../src/platform/compressed-image.js';
+import { CODEC_ADVICE, expandFile } from '../../src/platform/expand-file.js';
 import { type Disk, DiskError, type DiskFile } from '../../src/ports/disk.js';
 import { parentOf, type SimDiskImage } from './sim-disk-image.js';
 import { SIM_EVENT, SimCall } from './sim-event.js';
@@ -125,6 +128,41 @@ export class SimDisk implements Disk {
         });
       }
     });
+  }
+
+  compress(
+    from: string,
+    to: string,
+    bytes: number,
+    done: (error: DiskError | undefined, stored: number) => void,
+  ): void {
+    const { image, faults } = this.#context;
+    const name = normal(to);
+    this.#inBackground(bytes, () => {
+      const codec = loadBlockCodec();
+      const source = image.file(normal(from));
+      if (codec === undefined) {
+        done(new DiskError('no-codec', to, CODEC_ADVICE), 0);
+      } else if (source === undefined) {
+        done(new DiskError('missing', from, `no file ${from}`), 0);
+      } else {
+        const compressed = compressImage(source.content().subarray(0, bytes), codec);
+        if (compressed.length > image.freeBytes()) {
+          faults.bump('disk-full');
+          done(new DiskError('full', to, `no room for ${to}`), 0);
+        } else if (this.#syncFails()) {
+          done(new DiskError('io', to, `syncing ${to} failed`), 0);
+        } else {
+          image.set(name, new SimFile(compressed));
+          image.syncNames(parentOf(name));
+          done(undefined, compressed.length);
+        }
+      }
+    });
+  }
+
+  readCompressed(path: string): Uint8Array {
+    return expandFile(path, this.read(path));
   }
 
   rename(from: string, to: string, done: (error?: DiskError) => void): void {

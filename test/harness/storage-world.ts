@@ -16,6 +16,7 @@ const SETTLE_MS = 10_000;
 export type StorageSettings = Partial<
   Pick<
     StoreOptions,
+    | 'compression'
     | 'durability'
     | 'syncIntervalMs'
     | 'segmentBytes'

@@ -44,10 +44,11 @@ class Run {
   /** A node refuses what comes with a stamp at or below its floor. */
   floor = 0;
   compacted = 0;
+  savedBytes = 0;
   recycled = 0;
 
   constructor(seed: number, durability: 'sync' | 'interval') {
-    this.world = new StorageWorld(seed, { durability, syncIntervalMs: 5 });
+    this.world = new StorageWorld(seed, { durability, syncIntervalMs: 5, compression: seed % 2 === 0 });
   }
 
   apply(action: Step): void {
@@ -106,6 +107,7 @@ class Run {
     const { world, model } = this;
     const { lastLsn, syncedLsn } = world.store;
     this.compacted += world.metric('compaction_groups_total');
+    this.savedBytes += world.metric('log_compression_saved_bytes_total');
     this.recycled += world.metric('log_files_recycled_total');
     end();
     world.open();
@@ -128,6 +130,7 @@ for (const durability of ['sync', 'interval'] as const) {
   test(`${durability}: whatever compaction does and whenever it crashes, every key keeps its newest version`, (t) => {
     let compacted = 0;
     let recycled = 0;
+    let savedBytes = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const random = new SimRandom(seed);
       const run = new Run(seed, durability);
@@ -140,8 +143,10 @@ for (const durability of ['sync', 'interval'] as const) {
       }
       compacted += run.compacted;
       recycled += run.recycled;
+      savedBytes += run.savedBytes;
     }
     t.true(compacted > SEEDS, `only ${compacted} groups were compacted`);
     t.true(recycled > SEEDS, `only ${recycled} files were used again`);
+    t.true(savedBytes > SEEDS * 10_000, `compression saved only ${savedBytes} bytes`);
   });
 }

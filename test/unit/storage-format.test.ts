@@ -51,8 +51,8 @@ test('the worked example of a value that expires is what the code writes', (t) =
 test('a manifest is read as it was written, and refused when anything in it changed', (t) => {
   const manifest = {
     segments: [
-      { id: 5, generation: 5, firstLsn: 2 ** 40, end: 1000 },
-      { id: 0x80000003, generation: 0x80000003, firstLsn: 2 ** 40 + 77, end: 2 ** 24 },
+      { id: 5, generation: 5, firstLsn: 2 ** 40, end: 1000, compressed: true },
+      { id: 0x80000003, generation: 0x80000003, firstLsn: 2 ** 40 + 77, end: 2 ** 24, compressed: false },
     ],
     nextSegmentId: 6,
     previous: { id: 4, end: 65_536 },

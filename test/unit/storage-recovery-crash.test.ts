@@ -33,6 +33,11 @@ function cutBefore(disk: Disk, cutAt: number, counted: { calls: number }): Disk 
       change();
       disk.replaceLater(path, bytes, done);
     },
+    compress: (from, to, bytes, done) => {
+      change();
+      disk.compress(from, to, bytes, done);
+    },
+    readCompressed: (path) => disk.readCompressed(path),
     rename: (from, to, done) => {
       change();
       disk.rename(from, to, done);

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
+import { isCompressedImage } from '../../platform/compressed-image.js';
+import { expandFile } from '../../platform/expand-file.js';
+import { DiskError } from '../../ports/disk.js';
 import { type DescribedRecord, dumpSegment, type SegmentReport, verifySegment } from '../../storage/log-inspect.js';
 import { INCOMPLETE_FILE, requireManifest } from '../backup/backup-manifest.js';
 import { verifyBackup } from '../backup/verify-backup.js';
 import type { CliContext } from '../cli-context.js';
+import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
 import type { JsonValue } from '../report.js';
 import { asText, showValue, valueFields } from '../value-text.js';
@@ -19,7 +23,8 @@ export function registerLog(program: Command, context: CliContext): void {
         verifyDirectory(file, context);
         return;
       }
-      const report = verifySegment(context.io.readFile(file));
+      const { bytes, compressed } = readSegment(file, context);
+      const report = verifySegment(bytes, compressed);
       context.report.result(verifyDocument(file, report), `${verifyText(file, report)}\n`);
       noteDamage(report, context);
     });
@@ -28,8 +33,8 @@ export function registerLog(program: Command, context: CliContext): void {
     .description('print every record: offset, LSN, kind, stamp, key and value')
     .argument('<file>')
     .action((file: string) => {
-      const bytes = context.io.readFile(file);
-      const report = verifySegment(bytes);
+      const { bytes, compressed } = readSegment(file, context);
+      const report = verifySegment(bytes, compressed);
       const records = [...dumpSegment(bytes)];
       const lines = records.map(recordLine);
       if (report.problem !== undefined) lines.push(problemText(file, report));
@@ -68,6 +73,18 @@ function verifyDirectory(directory: string, context: CliContext): void {
     `${[head, ...lines].join('\n')}\n`,
   );
   if (damage.length > 0) context.exitCode = ExitCode.failed;
+}
+
+/** The segment in a file, which may be compressed. */
+function readSegment(file: string, context: CliContext): { readonly bytes: Uint8Array; readonly compressed: boolean } {
+  const bytes = context.io.readFile(file);
+  if (!isCompressedImage(bytes)) return { bytes, compressed: false };
+  try {
+    return { bytes: expandFile(file, bytes), compressed: true };
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    throw new CliError(error.kind === 'damaged' ? 'damaged' : 'no-codec', ExitCode.failed, error.message, error);
+  }
 }
 
 function noteDamage(report: SegmentReport, context: CliContext): void {

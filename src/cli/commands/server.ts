@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../../config/load-config.js';
 import { printConfig } from '../../config/print-config.js';
+import { loadBlockCodec } from '../../platform/block-codec.js';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
 import type { CliIo } from '../cli-io.js';
@@ -82,7 +83,7 @@ function sourcesOf(options: ServerOptions, io: CliIo): ConfigSources {
     ...readConfigFile(options.config, io),
     environment: io.environment,
     flags,
-    machine: { hostName: hostname() },
+    machine: { hostName: hostname(), codec: loadBlockCodec()?.name },
   };
 }
 
