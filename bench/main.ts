@@ -8,7 +8,6 @@ import { type Results, reportText } from './report.js';
 import { measureCeiling } from './rows/ceiling.js';
 import { clientRows } from './rows/client.js';
 import { clusterRows } from './rows/cluster.js';
-import { compactionRows } from './rows/compaction.js';
 import { durableRows } from './rows/durable.js';
 import { latencyRows } from './rows/latency.js';
 import { memoryRows } from './rows/memory.js';
@@ -23,7 +22,6 @@ const MEASURE: Readonly<Record<Part, (context: Context) => Promise<void>>> = {
   restart: restartRows,
   client: clientRows,
   latency: latencyRows,
-  compaction: compactionRows,
 };
 
 async function measure(options: Options, children: Children): Promise<Results> {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['speed', 'durable', 'cluster', 'memory', 'restart', 'client', 'latency', 'compaction'] as const;
+export const PARTS = ['speed', 'durable', 'cluster', 'memory', 'restart', 'client', 'latency'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -20,8 +20,8 @@ export interface Options {
 
 export const USAGE: string = `npm run bench -- WHAT [options]
 
-  node      one node beside Redis, three beside etcd, memory, restart, the client: every figure but latency and compaction
-  all       the same, and latency under a set rate, and what compaction keeps
+  node      one node beside Redis, three beside etcd, memory, restart, the client: every figure but latency
+  all       the same, and latency under a set rate
   ${PARTS.join(' | ')}
             one part of it
 
@@ -58,7 +58,7 @@ export function parseOptions(args: readonly string[]): Options {
 function partsNamed(names: readonly string[]): readonly Part[] {
   const chosen = names.flatMap((name): readonly Part[] => {
     if (name === 'all') return PARTS;
-    if (name === 'node') return PARTS.filter((part) => part !== 'latency' && part !== 'compaction');
+    if (name === 'node') return PARTS.filter((part) => part !== 'latency');
     const part = PARTS.find((known) => known === name);
     if (part === undefined) throw new Error(`there is no benchmark "${name}"`);
     return [part];

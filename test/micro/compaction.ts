@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyHash } from '@memdb/protocol';
 import { RecordKind, recordBytes } from '../../src/model/record.js';
@@ -7,10 +8,13 @@ import { SystemClock } from '../../src/platform/system-clock.js';
 import { SystemTimers } from '../../src/platform/system-timers.js';
 import type { Counter, Histogram, Telemetry } from '../../src/ports/telemetry.js';
 import { type Durability, Store } from '../../src/storage/store.js';
-import type { Context } from '../context.js';
 
+/**
+ * Overwrites the same keys over and over: what disk and memory grow to, and what compaction costs.
+ * `node dist/test/micro/compaction.js [writes]`
+ */
 const KEYS = 100_000;
-const WRITES = 20_000_000;
+const WRITES = Number(process.argv[2] ?? 20_000_000);
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
 /** 14 MB of live data: segments of a fourteenth of it. */
@@ -21,16 +25,7 @@ const HASH_SEED = 7;
 const MB = 1e6;
 const NS_PER_US = 1000;
 
-/** Overwrites the same keys over and over: what disk and memory grow to, and what compaction costs. */
-export async function compactionRows(context: Context): Promise<void> {
-  for (const durability of ['sync', 'none'] as const) {
-    context.progress(`compaction: ${WRITES / 1e6} million writes over ${KEYS} keys, durability ${durability}`);
-    context.notes.push(await overwrite(context, durability));
-  }
-}
-
-async function overwrite(context: Context, durability: Durability): Promise<string> {
-  const directory = context.children.makeDirectory(`compaction-${durability}`);
+async function overwrite(directory: string, durability: Durability): Promise<string> {
   const disk = durability === 'none' ? undefined : new FileDisk(directory);
   disk?.lock();
   const meters = new Meters();
@@ -156,5 +151,14 @@ class Meters implements Telemetry {
 
   value(name: string): number {
     return this.#counters.get(name)?.value ?? 0;
+  }
+}
+
+for (const durability of ['sync', 'none'] as const) {
+  const directory = mkdtempSync(join(tmpdir(), 'memdb-compaction-'));
+  try {
+    process.stdout.write(`${await overwrite(directory, durability)}\n`);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
 }
