@@ -152,7 +152,9 @@ export class BareActor implements Actor {
       if (counter > reply.counter || (counter === reply.counter && node > reply.node)) {
         broken.add(`quorumGet returned @${reply.counter} although a replica answered @${counter}`, key);
       }
-      if (counter !== reply.counter || node !== reply.node) agree = false;
+      // An expired value here, its deletion there, at one stamp: that may be called either.
+      if (counter === reply.counter && node === reply.node) return;
+      agree = false;
     }
     if (reply.quorum?.agreed !== agree) broken.add(`quorumGet says agreed=${reply.quorum?.agreed}`, key);
   }

@@ -172,7 +172,8 @@ function checkFinal(
       (write.outcome === 'unknown' ||
         write.level === LEVEL.one ||
         write.stamp === undefined ||
-        orderOf(write.stamp, final.stamp) === 0),
+        // An absent key answers with the floor below which deletions were purged.
+        (final.value === undefined ? orderOf(write.stamp, final.stamp) <= 0 : orderOf(write.stamp, final.stamp) === 0)),
   );
   if (!possible) broken.add(`nothing explains ${valueText(final.value)}@${stampText(final.stamp)} at the end`, key);
 }

@@ -148,8 +148,10 @@ class Run {
       isExpectedRefusal: FaultPlan.isExpectedRefusal,
       ...(journal.on
         ? {
-            onLine: (name, { level, event, fields }): void =>
-              journal.note(undefined, () => `${name} logs ${level} ${event} ${JSON.stringify(fields)}`),
+            onLine: (name, { level, event, fields }): void => {
+              if (level === 'debug' && options.trace !== 'all') return;
+              journal.note(undefined, () => `${name} logs ${level} ${event} ${JSON.stringify(fields)}`);
+            },
           }
         : {}),
     });
@@ -222,7 +224,8 @@ class Run {
       world.run(world.nowMs + STEP_MS);
     }
     checkConverged(world, cluster, this.#keys, broken);
-    const final = readAll(cluster, this.#keys, broken);
+    const expiring = this.faults.movesClocks ? history.writes.filter(({ ttlMs }) => ttlMs > 0) : [];
+    const final = readAll(cluster, this.#keys, new Set(expiring.map(({ key }) => key)), broken);
     world.run(world.nowMs + 500);
     checkConverged(world, cluster, this.#keys, broken);
     checkLogs(cluster, history, broken);

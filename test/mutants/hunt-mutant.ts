@@ -9,7 +9,10 @@ export interface Caught {
   readonly broken: string;
 }
 
-/** Runs seeds from 1 on with a planted bug until a promise breaks; undefined when none does in `seedsMax` seeds. */
+/**
+ * Runs seeds from 1 on with a planted bug until a promise breaks; undefined when none does in `seedsMax` seeds. Throws
+ * when the seed breaks promises without the bug too.
+ */
 export async function huntMutant(name: string, seedsMax: number, processes: number): Promise<Caught | undefined> {
   const pool = new WorkerPool(processes, name);
   let caught: Caught | undefined;
@@ -25,5 +28,23 @@ export async function huntMutant(name: string, seedsMax: number, processes: numb
   } finally {
     pool.close();
   }
+  if (caught !== undefined) await mustBeSound(caught.seed);
   return caught;
+}
+
+async function mustBeSound(seed: number): Promise<void> {
+  const pool = new WorkerPool(1);
+  let isGiven = false;
+  const give = (): SimulateOptions | undefined => {
+    if (isGiven) return undefined;
+    isGiven = true;
+    return { seed };
+  };
+  try {
+    await pool.run(give, ({ broken }) => {
+      if (broken.length > 0) throw new Error(`seed ${seed} fails without the mutant too: ${broken[0]}`);
+    });
+  } finally {
+    pool.close();
+  }
 }
