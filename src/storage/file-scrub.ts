@@ -1,3 +1,4 @@
+import { SCRUB_FILE_PIECE_BYTES } from '../model/limits.js';
 import { lengthOf, paddedRecordBytes, recordKindLength } from '../model/record.js';
 import type { Disk } from '../ports/disk.js';
 import { recordAt } from './damaged-region.js';
@@ -26,18 +27,22 @@ export class FileScrub {
   #segment: Segment | undefined;
   #position = 0;
   #busy = false;
+  #allowed = 0;
 
   constructor(options: FileScrubOptions) {
     this.#options = options;
   }
 
-  /** Reads the next piece, unless one is on its way. */
+  /** So many bytes more may be read: does so once that is a piece worth opening the file for. */
   step(bytes: number): void {
+    this.#allowed = Math.min(this.#allowed + bytes, 2 * SCRUB_FILE_PIECE_BYTES);
     if (this.#busy) return;
     const segment = this.#current();
     if (segment === undefined) return;
     const position = this.#position;
-    const length = Math.min(bytes, segment.durableOffset - position);
+    const length = Math.min(SCRUB_FILE_PIECE_BYTES, segment.durableOffset - position);
+    if (this.#allowed < length) return;
+    this.#allowed -= length;
     this.#position += length;
     this.#busy = true;
     this.#options.disk.readLater(segmentPath(segment.id), position, length, (error, piece) => {
@@ -45,6 +50,8 @@ export class FileScrub {
       // Compaction let it go meanwhile: file and memory may hold something else by now.
       if (!this.#isReadable(segment)) return;
       if (error !== undefined) {
+        // Once a round is enough to say so.
+        this.#position = segment.durableOffset;
         this.#options.onDamaged(segmentPath(segment.id), position, error.message);
         return;
       }

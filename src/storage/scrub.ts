@@ -91,7 +91,7 @@ export class Scrub {
     for (const segment of this.#options.catalog.segments.ordered) bytes += segment.tail;
     const perMs = bytes / SCRUB_CYCLE_MS;
     const tickMs = Math.min(SCRUB_TICK_MS_MAX, Math.max(SCRUB_TICK_MS_MIN, SCRUB_SLICE_BYTES_MIN / perMs));
-    const budget = Math.min(SCRUB_SLICE_BYTES_MAX, Math.max(SCRUB_SLICE_BYTES_MIN, perMs * tickMs));
+    const budget = Math.ceil(Math.min(SCRUB_SLICE_BYTES_MAX, Math.max(SCRUB_SLICE_BYTES_MIN, perMs * tickMs)));
     this.#timer = this.#options.timers.start(tickMs, () => {
       this.#memoryBytes.value += this.#memory.slice(budget, this.#repair);
       this.#files?.step(budget);

@@ -128,3 +128,16 @@ test('compaction moves nothing that is damaged, and loses nothing behind a damag
 function isNewest(world: StorageWorld, { key, segment, offset }: Place): boolean {
   return world.find(key) && world.store.found.segment === segment && world.store.found.offset === offset;
 }
+
+test('a round over more than one slice finds nothing where nothing is', (t) => {
+  const world = new StorageWorld(1, { partitions: 4, segmentBytes: 1024 * 1024 });
+  for (let key = 0; key < 130; key++) {
+    world.set(`key ${key}`, 'x'.repeat(70_001 + key), key + 1);
+    if (key % 10 === 0) world.settle();
+  }
+  world.settle();
+  world.run(2 * FOUND_WITHIN_MS);
+  t.is(corrupt(world, 'file') + corrupt(world, 'memory'), 0);
+  t.true(world.metric('scrub_bytes_total', { where: 'file' }) > 9_000_000);
+  t.true(world.metric('scrub_bytes_total', { where: 'memory' }) > 9_000_000);
+});
