@@ -94,7 +94,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     name: 'scan-takes-the-older-version',
     why: 'Of two versions of a key a scan believes the older one.',
     file: 'dist/src/replication/merge-pages.js',
-    find: 'left.stamp.counter, left.stamp.node, right.stamp.counter, right.stamp.node) > 0',
-    replace: 'left.stamp.counter, left.stamp.node, right.stamp.counter, right.stamp.node) < 0',
+    find: 'compareStamps(left.counter, left.node, right.counter, right.node) > 0',
+    replace: 'compareStamps(left.counter, left.node, right.counter, right.node) < 0',
   },
 ];

@@ -44,9 +44,9 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'unknown-as-not-applied',
     why: 'A write whose deadline passed after it was stored is reported as not applied.',
-    file: COORDINATOR,
-    find: "const WRITE_TIMEOUT = { code: 'timeout', outcome: 'unknown',",
-    replace: "const WRITE_TIMEOUT = { code: 'timeout', outcome: 'not-applied',",
+    file: 'dist/src/replication/write-errors.js',
+    find: "export const WRITE_TIMEOUT = { code: 'timeout', outcome: 'unknown',",
+    replace: "export const WRITE_TIMEOUT = { code: 'timeout', outcome: 'not-applied',",
   },
   {
     name: 'stamp-ignores-stored',
