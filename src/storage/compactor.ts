@@ -15,18 +15,18 @@ const SLICE_PAUSE_MS = 1;
 const WRITING_MAX = 4;
 /** How often it is looked whether there is anything to do while nothing is appended. */
 const POLL_MS = 250;
-/** Units of a slice per record appended: a victim is live to a third at 60 % use, so 1.5 are passed and 0.5 copied. */
-const UNITS_PER_APPENDED = 4;
+/** Units of a slice per record appended: with a victim live to two fifths, 1 is passed and 0.7 copied for it. */
+const UNITS_PER_APPENDED = 6;
 /** Of one turn: two slices, 0.6 ms. What is appended in a turn of so many records costs several times that. */
 const TURN_UNITS_MAX: number = 2 * SLICE_UNITS;
 /** Less than this is left to the timer. */
 const TURN_UNITS_MIN = 256;
-/** Bytes copied per byte appended, at most: at 60 % use a victim is live to a third and 0.5 copied frees 1. */
-const COPIED_PER_APPENDED = 0.7;
+/** Bytes copied per byte appended, at most: at 67 % use a victim is live to two fifths, and 0.7 copied frees 1. */
+const COPIED_PER_APPENDED = 0.85;
 /** Debt that is not needed at once is kept for later up to so many segments. */
 const DEBT_SEGMENTS_MAX = 4;
 /** While more than this of the log is live, what is appended is not answered by copying. */
-const LIVE_SHARE_GOAL = 0.6;
+const LIVE_SHARE_GOAL = 0.67;
 /** What may be copied per second although nothing is appended. */
 const REST_BYTES_PER_SECOND: number = 8 * 1024 * 1024;
 /** Above this part of the memory bound room is made as fast as it can be. */
