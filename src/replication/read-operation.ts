@@ -72,6 +72,8 @@ export class ReadOperation {
   kind: number = VersionKind.never;
   /** Replicas that hold nothing, and by replica the floor that each answered with. */
   absent = 0;
+  /** The newest version is a value that a replica purged: it had expired there. */
+  #purged = false;
   readonly #floorCounters: Float64Array = new Float64Array(REPLICAS_MAX);
   readonly #floorNodes: Uint16Array = new Uint16Array(REPLICAS_MAX);
   /** Deadline of the newest version, Unix milliseconds; 0 when it never expires. */
@@ -106,6 +108,7 @@ export class ReadOperation {
     this.kind = VersionKind.never;
     this.absent = 0;
     this.expiresAtMs = 0;
+    this.#purged = false;
     this.localCounter = 0;
     this.localNode = 0;
     this.localKind = RecordKind.value;
@@ -140,6 +143,7 @@ export class ReadOperation {
         this.node = node;
         this.kind = kind;
         this.expiresAtMs = expiresAtMs;
+        this.#purged = false;
         this.holders = bit;
         this.value.set(bytes, start, length);
       } else if (order === 0) this.holders |= bit;
@@ -178,7 +182,11 @@ export class ReadOperation {
       this.holders = this.absent;
       return;
     }
-    if (this.kind === VersionKind.value && compareStamps(top, topNode, this.counter, this.node) >= 0) {
+    const above = compareStamps(top, topNode, this.counter, this.node);
+    if (above === 0 && this.expiresAtMs !== 0) {
+      // It is this very version that was purged: it is over, and goes on being what it is where it still stands.
+      this.#purged = true;
+    } else if (this.kind === VersionKind.value && above >= 0) {
       this.kind = VersionKind.tombstone;
       this.counter = top;
       this.node = topNode;
@@ -196,7 +204,7 @@ export class ReadOperation {
 
   /** Whether the newest version is a value at the coordinator's wall clock `wallMs`. */
   hasValue(wallMs: number): boolean {
-    return this.kind === VersionKind.value && (this.expiresAtMs === 0 || this.expiresAtMs > wallMs);
+    return this.kind === VersionKind.value && !this.#purged && (this.expiresAtMs === 0 || this.expiresAtMs > wallMs);
   }
 
   /** Whether a replica with such a version, a record of `kind`, holds the newest one seen, or one that is newer. */
