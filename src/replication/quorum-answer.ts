@@ -16,7 +16,7 @@ export function quorumAnswer(operation: ReadOperation, set: ReplicaSet, wallMs: 
     const isNewest = compareStamps(answer.counter, answer.stampNode, stamp.counter, stamp.node) === 0;
     if (isNewest && recordKindOf(answer.kind) === recordKindOf(operation.kind)) return { node, kind: 'same' };
     // Nothing held, and nothing to hold: floors differ, answers do not.
-    if (answer.kind === VersionKind.never && operation.kind !== VersionKind.value) return { node, kind: 'same' };
+    if (answer.kind === VersionKind.never && operation.isGone) return { node, kind: 'same' };
     const own = { counter: answer.counter, node: answer.stampNode };
     const expired = answer.expiresAtMs !== 0 && answer.expiresAtMs <= wallMs;
     if (answer.value === undefined || expired) return { node, kind: 'absent', stamp: own };

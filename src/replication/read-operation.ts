@@ -202,6 +202,11 @@ export class ReadOperation {
     }
   }
 
+  /** Whether the newest version is none that a replica would have to hold: deleted, purged or never written. */
+  get isGone(): boolean {
+    return this.kind !== VersionKind.value || this.#purged;
+  }
+
   /** Whether the newest version is a value at the coordinator's wall clock `wallMs`. */
   hasValue(wallMs: number): boolean {
     return this.kind === VersionKind.value && !this.#purged && (this.expiresAtMs === 0 || this.expiresAtMs > wallMs);

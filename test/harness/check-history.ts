@@ -162,9 +162,9 @@ function checkFinal(
     broken.add(`the version @${stampText(spoken)}, acknowledged at one or read, is lost, ${there}`, key);
   }
   if (orderOf(final.stamp, highest) <= 0) return;
-  // Purged: the floor stands for the newest acknowledged write, a deletion, or for nothing at all.
+  // Purged: the floor stands for the newest acknowledged write, a deletion or a value that expired, or for nothing at all.
   const newest = quorumWrites(writes).find(({ stamp }) => orderOf(stamp, highest) === 0);
-  if (final.value === undefined && newest?.value === undefined) return;
+  if (final.value === undefined && (newest?.value === undefined || newest.ttlMs > 0)) return;
   const possible = writes.some(
     (write) =>
       (write.value === final.value || (write.ttlMs > 0 && final.value === undefined)) &&
