@@ -198,7 +198,7 @@ export class ClientActor implements Actor {
 
   /** All keys, or those with a prefix. An error in between is nothing: the scan goes on where it stood. */
   #scan(): void {
-    const { workload, history, broken, journal } = this.#context;
+    const { world, workload, history, broken, journal } = this.#context;
     const prefix = this.#random.pick(['', 'key-', 'key-1']);
     const begun = workload.beginRead(prefix, `${this.#name}: scan`);
     const keys = new Set<string>();
@@ -207,6 +207,7 @@ export class ClientActor implements Actor {
       for (let failures = 0; failures < SCAN_FAILURES_MAX; ) {
         try {
           const step = await scan.next();
+          world.steps++;
           if (step.done === true) return true;
           keys.add(step.value);
         } catch (error) {

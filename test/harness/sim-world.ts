@@ -56,6 +56,8 @@ export class SimWorld {
   /** For decisions of the test itself: which fault comes when. */
   readonly random: SimRandom;
   readonly network: SimNetwork;
+  /** Raised by code that goes on from promise to promise, so that `play` follows it for as long as it does. */
+  steps = 0;
   readonly #trace: SimTrace = new SimTrace();
   readonly #scheduler: SimScheduler = new SimScheduler(this.#trace);
   readonly #root: SimRandom;
@@ -207,7 +209,12 @@ export class SimWorld {
     const scheduler = this.#scheduler;
     while (scheduler.step(untilMs)) {
       const host = scheduler.lastHost;
-      if (host === undefined || host.awaits) for (let hop = 0; hop < PROMISE_HOPS; hop++) await undefined;
+      if (host !== undefined && !host.awaits) continue;
+      let steps: number;
+      do {
+        steps = this.steps;
+        for (let hop = 0; hop < PROMISE_HOPS; hop++) await undefined;
+      } while (steps !== this.steps);
     }
     if (untilMs > scheduler.nowMs) scheduler.nowMs = untilMs;
   }

@@ -24,6 +24,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/retry-policy.js`,
     find: "(error.outcome === 'not-applied' || !operation.isWrite)",
     replace: 'true',
+    isSeldomMet: true,
   },
   {
     name: 'client-order-forgotten',
@@ -31,6 +32,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/write-order.js`,
     find: 'if (this.#log[(this.#next - back) & (LOG_LENGTH - 1)] === hash >>> 0)',
     replace: 'if (false)',
+    isSeldomMet: true,
   },
   {
     name: 'client-token-stands-still',
@@ -38,6 +40,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/session.js`,
     find: 'if (counter > this.counter) this.counter = counter;',
     replace: '',
+    isSeldomMet: true,
   },
   {
     name: 'client-deadline-ignored',
@@ -45,5 +48,6 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     file: `${CORE}/dispatcher.js`,
     find: 'if (nowMs >= operation.deadlineAt) {',
     replace: 'if (operation.state !== State.sent && nowMs >= operation.deadlineAt) {',
+    isSeldomMet: true,
   },
 ];

@@ -24,6 +24,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: COORDINATOR,
     find: '(frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member); else { operation.holders',
     replace: 'false) this.#failMember(operation, member); else { operation.holders',
+    isSeldomMet: true,
   },
   {
     name: 'late-answer-to-another-read',
@@ -38,6 +39,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: COORDINATOR,
     find: 'const { durable } = found;',
     replace: 'const durable = true;',
+    isSeldomMet: true,
   },
   {
     name: 'replica-speaks-of-what-is-not-durable',
@@ -45,6 +47,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/replica.js',
     find: 'const durable = !has || found.durable;',
     replace: 'const durable = true;',
+    isSeldomMet: true,
   },
   {
     name: 'held-replies-leave-early',
@@ -52,6 +55,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/held-replies.js',
     find: 'index < this.#lsns.length && this.#lsns[index] <= lsn',
     replace: 'index < this.#lsns.length',
+    isSeldomMet: true,
   },
   {
     name: 'always-agreed',

@@ -11,6 +11,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/storage/found-record.js',
     find: 'this.counter = this.lost ? 0 : floors.counters[partition];',
     replace: 'this.counter = 0;',
+    isSeldomMet: true,
   },
   {
     name: 'floor-lets-old-versions-in',
@@ -18,6 +19,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: CATALOG,
     find: 'if (held === 0) { if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {',
     replace: 'if (held === 0) { if (false) {',
+    isSeldomMet: true,
   },
   {
     name: 'purge-without-evidence',
@@ -25,6 +27,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: PURGER,
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace: '',
+    isSeldomMet: true,
   },
   {
     name: 'purge-on-the-evidence-of-one',
@@ -33,6 +36,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace:
       'evidenceLsn = Math.min(store.syncedLsn, Math.max(...others.get(partition).map((m) => peers[m]?.evidence.of(partition) ?? 0)));',
+    isSeldomMet: true,
   },
   {
     name: 'purge-ignores-clocks-of-peers',
@@ -40,6 +44,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: PURGER,
     find: 'clock = Math.min(clock, peers[member]?.peerCounter ?? 0);',
     replace: '',
+    isSeldomMet: true,
   },
   {
     name: 'purged-tombstone-dropped-in-compaction',
@@ -47,6 +52,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: CATALOG,
     find: 'if (kind === RecordKind.tombstone) return Fate.carry;',
     replace: 'if (kind === RecordKind.tombstone) return Fate.drop;',
+    isSeldomMet: true,
   },
   {
     name: 'comparison-fetches-nothing',
@@ -54,6 +60,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));',
     replace: 'focus.missing = [];',
+    isSeldomMet: true,
   },
   {
     name: 'comparison-blind-to-stamps',
@@ -61,6 +68,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'const different = new Set(differing);',
     replace: 'const different = new Set(); differing = [];',
+    isSeldomMet: true,
   },
   {
     name: 'expired-value-comes-back',
@@ -68,6 +76,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/read-operation.js',
     find: '(this.expiresAtMs === 0 || this.expiresAtMs > wallMs)',
     replace: 'true',
+    isSeldomMet: true,
   },
   {
     name: 'stamped-again-without-deadline',
@@ -75,6 +84,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/write-coordinator.js',
     find: 'offset + valueAt, lengthOf(kindLength) - valueAt, expiresAtMs);',
     replace: 'offset + valueAt, lengthOf(kindLength) - valueAt, 0);',
+    isSeldomMet: true,
   },
   {
     name: 'written-back-without-deadline',
@@ -82,6 +92,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/read-coordinator.js',
     find: 'key.length, value.length, operation.expiresAtMs);',
     replace: 'key.length, value.length, 0);',
+    isSeldomMet: true,
   },
   {
     name: 'scan-believes-the-first-page',
@@ -89,6 +100,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/merge-pages.js',
     find: 'return order(key, limit) <= 0;',
     replace: 'return true;',
+    isSeldomMet: true,
   },
   {
     name: 'scan-takes-the-older-version',
@@ -96,5 +108,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/merge-pages.js',
     find: 'compareStamps(left.counter, left.node, right.counter, right.node) > 0',
     replace: 'compareStamps(left.counter, left.node, right.counter, right.node) < 0',
+    isSeldomMet: true,
   },
 ];

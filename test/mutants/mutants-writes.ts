@@ -68,6 +68,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     file: COORDINATOR,
     find: 'if (target === undefined || queue.deadlineMs(slot) > nowMs)',
     replace: 'if (true)',
+    isSeldomMet: true,
   },
   {
     name: 'forwarder-resends-write',
@@ -124,6 +125,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     file: INBOUND,
     find: 'if (streamId === this.#refusedStreamId) return;',
     replace: '',
+    isSeldomMet: true,
   },
   {
     name: 'cursor-takes-the-maximum',
