@@ -32,11 +32,14 @@ export class Floors {
   counters: Float64Array = new Float64Array(0);
   nodes: Uint16Array = new Uint16Array(0);
   cutoffs: Float64Array = new Float64Array(0);
+  /** No floor has a higher counter: what is above it needs no look at its partition. */
+  highestCounter = 0;
 
   reset(partitions: number): void {
     this.counters = new Float64Array(partitions);
     this.nodes = new Uint16Array(partitions);
     this.cutoffs = new Float64Array(partitions);
+    this.highestCounter = 0;
   }
 
   of(partition: number): Floor {
@@ -52,6 +55,7 @@ export class Floors {
     const own = compareStamps(floor.counter, floor.node, this.counters[partition], this.nodes[partition]);
     if (own < 0 || floor.cutoffMs < this.cutoffs[partition]) throw new Error(`floor of partition ${partition} falls`);
     this.counters[partition] = floor.counter;
+    this.highestCounter = Math.max(this.highestCounter, floor.counter);
     this.nodes[partition] = floor.node;
     this.cutoffs[partition] = floor.cutoffMs;
   }

@@ -100,7 +100,10 @@ export class RunIntake {
     while (at < end) {
       const kindLength = recordKindLength(view, at);
       const size = paddedRecordBytes(lengthOf(kindLength));
-      if (!isData(kindOf(kindLength)) || (skipHeld && this.#isHeld(bytes, view, at, onRefused))) {
+      // What lies below a floor must not reach the log: when no tombstone is left in it, nothing would hide it from the
+      // next start, which admits all that the log holds.
+      const judged = skipHeld || recordCounter(view, at) <= this.#catalog.floors.highestCounter;
+      if (!isData(kindOf(kindLength)) || (judged && this.#isHeld(bytes, view, at, onRefused))) {
         this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
         groupStart = at + size;
         free = 0;
