@@ -1,4 +1,9 @@
-import type { Address } from './ports/transport.js';
+import type { Clock } from './ports/clock.js';
+import type { Disk } from './ports/disk.js';
+import type { Random } from './ports/random.js';
+import type { Telemetry } from './ports/telemetry.js';
+import type { Timers } from './ports/timers.js';
+import type { Address, Transport } from './ports/transport.js';
 import type { Durability, EvictionMode } from './storage/store.js';
 
 /** What the node needs of the configuration; `MemDbConfig` has it all. */
@@ -47,4 +52,22 @@ export interface NodeKeys {
   secret(role: KeyRoleName, id: string): Uint8Array | undefined;
   /** The key with which this node introduces itself in a role. */
   preferred(role: KeyRoleName): { readonly id: string; readonly secret: Uint8Array } | undefined;
+}
+
+/** The outside world of a node (architecture: Determinism). */
+export interface NodePorts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  /** Undefined exactly when `storage.durability` is `none`. */
+  readonly disk: Disk | undefined;
+  readonly transport: Transport;
+  readonly telemetry: Telemetry;
+}
+
+export interface NodeOptions extends NodePorts {
+  readonly config: NodeConfig;
+  readonly keys: NodeKeys;
+  /** An invariant broke, or the disk failed for good: the process must end, nothing more is acknowledged. */
+  readonly onFatal: (error: Error) => void;
 }

@@ -1,53 +1,28 @@
-import type { ClientHandshakeOptions, ServerHandshakeOptions, WireTopology } from '@memdb/protocol';
-import { FEATURES_KNOWN, parseUuid, Role, roleName } from '@memdb/protocol';
-import type { Sighting } from './membership/heartbeat.js';
-import { Membership } from './membership/membership.js';
-import type { PeerLink, PeerLinkContext } from './membership/peer-link.js';
-import { LamportClock } from './model/lamport-clock.js';
+import type { WireTopology } from '@memdb/protocol';
+import type { Membership } from './membership/membership.js';
+import type { PeerLinkContext } from './membership/peer-link.js';
+import type { LamportClock } from './model/lamport-clock.js';
 import { STREAM_RUN_BYTES_MAX } from './model/limits.js';
-import { leaseMark, loadMoves, saveMark, saveMove } from './node-meta.js';
-import type { NodeConfig, NodeKeys } from './node-options.js';
+import { type ClusterRooms, joinCluster, memberNumber } from './node-cluster.js';
+import { NodeHandshakes } from './node-handshakes.js';
+import type { NodeConfig, NodeOptions } from './node-options.js';
+import { type NodeRooms, recoverRooms } from './node-recovery.js';
 import { nodeStatus, registerGauges } from './node-status.js';
 import { formatAddress, parseAddress } from './ports/address.js';
-import type { Clock } from './ports/clock.js';
-import type { Disk } from './ports/disk.js';
-import type { Random } from './ports/random.js';
-import type { Telemetry } from './ports/telemetry.js';
-import type { Timer, Timers } from './ports/timers.js';
-import type { Address, Transport } from './ports/transport.js';
+import type { Timer } from './ports/timers.js';
+import type { Address } from './ports/transport.js';
 import { Turn } from './ports/turn.js';
 import { AuditReplica } from './replication/audit/audit-replica.js';
-import { HeldReplies } from './replication/held-replies.js';
-import { Replica } from './replication/replica.js';
-import { Replication } from './replication/replication.js';
-import { Replies, type ReplyError } from './replication/replies.js';
+import type { Replication } from './replication/replication.js';
+import type { ReplyError } from './replication/replies.js';
 import { BackupRequests } from './server/backup-requests.js';
 import { ClientRequests } from './server/client-requests.js';
 import { Lookahead } from './server/lookahead.js';
 import { PeerRequests } from './server/peer-requests.js';
 import { Server } from './server/server.js';
 import { SnapshotSessions } from './storage/snapshot-sessions.js';
-import { Store } from './storage/store.js';
+import type { Store } from './storage/store.js';
 import { Founding } from './topology/founding.js';
-import { type Identity, takeIdentity } from './topology/identity.js';
-
-/** The outside world of a node (architecture: Determinism). */
-export interface NodePorts {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** Undefined exactly when `storage.durability` is `none`. */
-  readonly disk: Disk | undefined;
-  readonly transport: Transport;
-  readonly telemetry: Telemetry;
-}
-
-export interface NodeOptions extends NodePorts {
-  readonly config: NodeConfig;
-  readonly keys: NodeKeys;
-  /** An invariant broke, or the disk failed for good: the process must end, nothing more is acknowledged. */
-  readonly onFatal: (error: Error) => void;
-}
 
 /** What a node is doing. Changed by `Node` only. */
 type Phase = 'new' | 'running' | 'draining' | 'stopped';
@@ -70,17 +45,14 @@ export class Node {
   readonly #options: NodeOptions;
   #config: NodeConfig;
   readonly #turn: Turn;
+  readonly #handshakes: NodeHandshakes;
   #phase: Phase = 'new';
-  #identity: Identity | undefined;
-  #store: Store | undefined;
-  #lamport: LamportClock | undefined;
-  #replies: Replies | undefined;
-  #held: HeldReplies | undefined;
+  /** Undefined until the data directory is recovered. */
+  #rooms: NodeRooms | undefined;
   #server: Server | undefined;
   #founding: Founding | undefined;
-  #membership: Membership | undefined;
-  #replication: Replication | undefined;
-  #replica: Replica | undefined;
+  /** Undefined until the cluster is founded. */
+  #cluster: ClusterRooms | undefined;
   #topology: WireTopology | undefined;
   #snapshots: SnapshotSessions | undefined;
   #number = 0;
@@ -94,10 +66,18 @@ export class Node {
     this.#config = options.config;
     this.#turn = new Turn(options.timers, options.clock);
     this.#address = options.config.node.advertise;
+    this.#handshakes = new NodeHandshakes({
+      identity: () => this.#recovered().identity,
+      keys: options.keys,
+      random: options.random,
+      clusterId: () => this.#topology?.clusterId,
+      number: () => this.#number,
+      address: () => this.#address,
+    });
   }
 
   get uuid(): string {
-    return this.#identity?.uuid ?? '';
+    return this.#rooms?.identity.uuid ?? '';
   }
 
   /** Number in the topology; 0 before the cluster is founded. */
@@ -106,7 +86,7 @@ export class Node {
   }
 
   get generation(): number {
-    return this.#identity?.generation ?? 0;
+    return this.#rooms?.identity.generation ?? 0;
   }
 
   get phase(): Phase {
@@ -114,11 +94,11 @@ export class Node {
   }
 
   get store(): Store | undefined {
-    return this.#store;
+    return this.#rooms?.store;
   }
 
   get lamport(): LamportClock | undefined {
-    return this.#lamport;
+    return this.#rooms?.lamport;
   }
 
   get topology(): WireTopology | undefined {
@@ -126,11 +106,11 @@ export class Node {
   }
 
   get membership(): Membership | undefined {
-    return this.#membership;
+    return this.#cluster?.membership;
   }
 
   get replication(): Replication | undefined {
-    return this.#replication;
+    return this.#cluster?.replication;
   }
 
   get server(): Server | undefined {
@@ -158,7 +138,7 @@ export class Node {
       return;
     }
     this.#phase = 'running';
-    this.#lamport?.extend(() => this.#listen(done));
+    this.#rooms?.lamport.extend(() => this.#listen(done));
     this.#turn.wake();
   }
 
@@ -198,7 +178,7 @@ export class Node {
     const { timers, clock } = this.#options;
     const deadlineMs = clock.monotonicMs() + this.#config.limits.requestTimeoutMs;
     const poll = (): void => {
-      const idle = (this.#replication?.pending ?? 0) === 0;
+      const idle = (this.#cluster?.replication.pending ?? 0) === 0;
       if (idle || clock.monotonicMs() > deadlineMs) this.stop(done);
       else this.#drainTimer = timers.start(DRAIN_POLL_MS, poll);
     };
@@ -213,78 +193,45 @@ export class Node {
     }
     this.#phase = 'stopped';
     if (this.#drainTimer !== undefined) this.#options.timers.stop(this.#drainTimer);
-    this.#replication?.saveCursors();
+    this.#cluster?.replication.saveCursors();
     this.#endOfTurn();
-    this.#replication?.stop();
+    this.#cluster?.replication.stop();
     this.#snapshots?.stop();
     this.#founding?.stop();
-    this.#membership?.stop();
+    this.#cluster?.membership.stop();
     this.#server?.stop();
     const unlock = (error?: Error): void => {
       this.#options.disk?.unlock();
       done(error);
     };
-    if (this.#store === undefined) unlock();
-    else this.#store.close(unlock);
+    if (this.#rooms === undefined) unlock();
+    else this.#rooms.store.close(unlock);
   }
 
   #recover(): void {
-    const { disk, random, telemetry, timers, clock, onFatal } = this.#options;
-    const { storage, cluster } = this.#config;
-    disk?.lock();
-    this.#identity = takeIdentity(disk, random);
-    const store = Store.open({
-      disk,
-      timers,
-      clock,
-      telemetry,
-      durability: storage.durability,
-      syncIntervalMs: storage.syncIntervalMs,
-      segmentBytes: storage.segmentBytes,
-      memoryBytesMax: storage.memoryBytesMax,
-      entriesMax: storage.entriesMax,
-      eviction: storage.eviction,
-      compression: storage.compression === 'on',
-      partitions: cluster.partitions,
-      hashSeed: 0,
-      readLsn: () => this.#replication?.readLsn ?? Number.POSITIVE_INFINITY,
+    this.#rooms = recoverRooms(this.#options, this.#turn, {
+      epoch: () => this.#topology?.epoch ?? 0,
+      number: () => this.#number,
+      readLsn: () => this.#cluster?.replication.readLsn ?? Number.POSITIVE_INFINITY,
       onDurable: (lsn) => this.#onDurable(lsn),
-      onRoom: () => this.#turn.wake(),
-      onFatal,
-    });
-    this.#store = store;
-    const lamport = new LamportClock({
-      start: Math.max(leaseMark(store), store.highestCounter()),
-      // Synced at the end of the turn: in mode `interval` a sync announces what it wrote at once, and a stamp may be
-      // asked for in the middle of answering what was announced before.
-      lease: (mark, done) => {
-        saveMark(store, mark);
+      onLease: (done) => {
         this.#leaseDone = done;
         this.#turn.wake();
       },
     });
-    this.#lamport = lamport;
-    const replies = new Replies(
-      lamport,
-      this.#turn,
-      () => this.#topology?.epoch ?? 0,
-      () => this.#number,
-    );
-    this.#replies = replies;
-    this.#held = new HeldReplies(replies);
     this.#turn.addStage(() => this.#endOfTurn());
   }
 
   #listen(done: (error?: Error) => void): void {
     const { transport, timers, telemetry, random } = this.#options;
-    const { store, lamport, replies, held } = this.#rooms();
+    const { store, lamport, replies, held } = this.#recovered();
     this.#snapshots = new SnapshotSessions(store, timers, random.uint32());
     const clientRequests = new ClientRequests({
       replies,
       lamport,
       turn: this.#turn,
       telemetry,
-      replication: () => this.#replication,
+      replication: () => this.#cluster?.replication,
       topology: () => this.#topology,
       limits: () => this.#config.limits,
       closing: () => (this.#phase === 'running' ? undefined : SHUTTING_DOWN),
@@ -297,17 +244,17 @@ export class Node {
       timers,
       turn: this.#turn,
       telemetry,
-      handshake: () => this.#serverHandshake(),
+      handshake: () => this.#handshakes.asServer(),
       limits: () => this.#config.limits,
       clientRequests,
-      lookahead: new Lookahead(() => this.#replication),
+      lookahead: new Lookahead(() => this.#cluster?.replication),
       // Made by the time of the first connection: `listen` calls back in a later turn.
       peerRequests: () => peerRequests,
       onPeer: (peer) => {
-        const number = this.#numberOf(peer.identity);
+        const number = memberNumber(this.#topology, peer.identity);
         if (number === 0 || peer.advertisedAddress === '') return;
         const address = parseAddress(peer.advertisedAddress);
-        this.#membership?.learn({ number, generation: peer.generation, address });
+        this.#cluster?.membership.learn({ number, generation: peer.generation, address });
       },
     });
     const founding = this.#makeFounding();
@@ -320,11 +267,11 @@ export class Node {
       clientRequests,
       founding,
       epoch: () => this.#topology?.epoch ?? 0,
-      membership: () => this.#membership,
-      replica: () => this.#replica,
+      membership: () => this.#cluster?.membership,
+      replica: () => this.#cluster?.replica,
       audit: new AuditReplica(store, replies),
-      scanPages: () => this.#replication?.scanPages,
-      onPressure: (member, keys) => this.#replication?.onPressure(member, keys),
+      scanPages: () => this.#cluster?.replication.scanPages,
+      onPressure: (member, keys) => this.#cluster?.replication.onPressure(member, keys),
     });
     registerGauges(this, telemetry);
     this.#server.listen(listenOn, (error, bound) => {
@@ -347,7 +294,7 @@ export class Node {
   #makeFounding(): Founding {
     const { timers } = this.#options;
     const { node, cluster } = this.#config;
-    const { store } = this.#rooms();
+    const { store } = this.#recovered();
     const self = this;
     return new Founding({
       get self() {
@@ -371,50 +318,22 @@ export class Node {
   }
 
   #onFounded(topology: WireTopology): void {
-    const { timers, telemetry } = this.#options;
-    const { store, lamport, replies, held } = this.#rooms();
+    const { telemetry } = this.#options;
+    const rooms = this.#recovered();
     const self = topology.nodes.find((node) => node.uuid === this.uuid);
     if (self === undefined) throw new Error(`epoch ${topology.epoch} does not name this node`);
     this.#number = self.number;
     this.#topology = topology;
-    store.configurePlacement(topology.partitions, topology.hashSeed);
-    this.#replica = new Replica(store, replies, held, topology.hashSeed);
-    const moves = loadMoves(store);
-    const membership = new Membership({
-      context: this.#linkContext(),
-      events: {
-        onUp: (link) => this.#replication?.onUp(link),
-        onDown: (link) => this.#replication?.onDown(link),
-        onFrame: (link, bytes, view, start, end) => this.#onPeerReply(link, bytes, view, start, end),
-      },
-      self: { number: self.number, generation: this.generation, address: this.#address },
-      seeds: this.#config.cluster.seeds,
-      onMoved: (sighting) => saveMove(store, sighting),
-      numberOf: (uuid) => this.#numberOf(uuid),
-      onLiveness: (number, reachable) => this.#replication?.onLiveness(number, reachable),
-    });
-    this.#membership = membership;
-    this.#replication = new Replication({
-      self: self.number,
-      topology,
-      store,
-      lamport,
-      replies,
-      held,
-      replica: this.#replica,
+    rooms.store.configurePlacement(topology.partitions, topology.hashSeed);
+    this.#cluster = joinCluster({
+      ports: this.#options,
+      config: this.#config,
+      rooms,
       turn: this.#turn,
-      timers,
-      telemetry,
-      eviction: this.#config.storage.eviction === 'lru' ? this.#config.storage : undefined,
-      links: membership.links,
-      reachable: (member) => membership.reachable(member),
+      topology,
+      self: { number: self.number, generation: this.generation, address: this.#address },
+      link: this.#linkContext(),
     });
-    membership.start(
-      topology.nodes.map(
-        (node): Sighting =>
-          moves.get(node.number) ?? { number: node.number, generation: 0, address: parseAddress(node.address) },
-      ),
-    );
     telemetry.log('info', 'cluster-ready', {
       epoch: topology.epoch,
       member: self.number,
@@ -423,54 +342,38 @@ export class Node {
     this.#turn.wake();
   }
 
-  #onPeerReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    if (this.#replication?.onReply(link, bytes, view, start, end) === true) return;
-    this.#membership?.onReply(bytes, view, start, end);
-  }
-
   #onDurable(lsn: number): void {
-    this.#held?.onDurable(lsn);
-    this.#replication?.onDurable(lsn);
+    this.#rooms?.held.onDurable(lsn);
+    this.#cluster?.replication.onDurable(lsn);
     this.#server?.onDurable(lsn);
     this.#turn.wake();
   }
 
   /** What became ready in this turn leaves: to the peers first, they sync while this node does. */
   #endOfTurn(): void {
-    this.#replication?.flush();
-    this.#membership?.flush();
+    this.#cluster?.replication.flush();
+    this.#cluster?.membership.flush();
     this.#founding?.flush();
-    this.#store?.commit();
+    this.#rooms?.store.commit();
     this.#syncLease();
-    this.#replies?.flush();
+    this.#rooms?.replies.flush();
   }
 
   #syncLease(): void {
     const done = this.#leaseDone;
     if (done === undefined) return;
     this.#leaseDone = undefined;
-    this.#store?.syncNow(done);
+    this.#rooms?.store.syncNow(done);
   }
 
-  #rooms(): { store: Store; lamport: LamportClock; replies: Replies; held: HeldReplies } {
-    if (
-      this.#store === undefined ||
-      this.#lamport === undefined ||
-      this.#replies === undefined ||
-      this.#held === undefined
-    ) {
-      throw new Error('the node has not recovered yet');
-    }
-    return { store: this.#store, lamport: this.#lamport, replies: this.#replies, held: this.#held };
-  }
-
-  #numberOf(uuid: string): number {
-    return this.#topology?.nodes.find((node) => node.uuid === uuid)?.number ?? 0;
+  #recovered(): NodeRooms {
+    if (this.#rooms === undefined) throw new Error('the node has not recovered yet');
+    return this.#rooms;
   }
 
   #linkContext(): PeerLinkContext {
     const { timers, random, transport, telemetry } = this.#options;
-    const { lamport } = this.#rooms();
+    const { lamport } = this.#recovered();
     return {
       timers,
       random,
@@ -480,43 +383,7 @@ export class Node {
       lamport,
       epoch: () => this.#topology?.epoch ?? 0,
       maxFrameBytes: () => STREAM_RUN_BYTES_MAX * 2 + this.#config.limits.valueBytesMax * 8,
-      handshake: () => this.#clientHandshake(),
-    };
-  }
-
-  #clusterId(): Uint8Array {
-    return this.#topology?.clusterId ?? new Uint8Array(16);
-  }
-
-  #identityBytes(): { identity: Uint8Array; generation: number; bootNonce: Uint8Array } {
-    const bootNonce = this.#identity?.bootNonce ?? new Uint8Array(8);
-    return { identity: parseUuid(this.uuid), generation: this.generation, bootNonce };
-  }
-
-  #clientHandshake(): ClientHandshakeOptions {
-    const key = this.#options.keys.preferred('node');
-    if (key === undefined)
-      throw new Error('auth.keys_file holds no key of role "node"; make one: memdb keygen --role node');
-    return {
-      role: Role.node,
-      keyId: key.id,
-      secret: key.secret,
-      clusterId: this.#clusterId(),
-      features: FEATURES_KNOWN,
-      advertisedAddress: formatAddress(this.#address),
-      random: (bytes) => this.#options.random.fill(bytes),
-      ...this.#identityBytes(),
-    };
-  }
-
-  #serverHandshake(): ServerHandshakeOptions {
-    return {
-      keys: (role, keyId) => this.#options.keys.secret(roleName(role), keyId),
-      clusterId: this.#clusterId(),
-      nodeNumber: this.#number,
-      features: FEATURES_KNOWN,
-      random: (bytes) => this.#options.random.fill(bytes),
-      ...this.#identityBytes(),
+      handshake: () => this.#handshakes.toPeer(),
     };
   }
 }

@@ -94,14 +94,14 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'clock-lease-ignored',
     why: 'A restart goes on from the highest counter in the log, not from the lease.',
-    file: 'dist/src/node.js',
+    file: 'dist/src/node-recovery.js',
     find: 'start: Math.max(leaseMark(store), store.highestCounter())',
     replace: 'start: store.highestCounter()',
   },
   {
     name: 'counter-starts-at-zero',
     why: 'A restart forgets the counter.',
-    file: 'dist/src/node.js',
+    file: 'dist/src/node-recovery.js',
     find: 'start: Math.max(leaseMark(store), store.highestCounter())',
     replace: 'start: 0',
   },

@@ -1,0 +1,81 @@
+import type { WireTopology } from '@memdb/protocol';
+import type { Sighting } from './membership/heartbeat.js';
+import { Membership } from './membership/membership.js';
+import type { PeerLinkContext } from './membership/peer-link.js';
+import { loadMoves, saveMove } from './node-meta.js';
+import type { NodeConfig, NodePorts } from './node-options.js';
+import type { NodeRooms } from './node-recovery.js';
+import { parseAddress } from './ports/address.js';
+import type { Turn } from './ports/turn.js';
+import { Replica } from './replication/replica.js';
+import { Replication } from './replication/replication.js';
+
+/** What a node has once it belongs to a cluster. */
+export interface ClusterRooms {
+  readonly replica: Replica;
+  readonly membership: Membership;
+  readonly replication: Replication;
+}
+
+export interface ClusterOptions {
+  readonly ports: NodePorts;
+  readonly config: NodeConfig;
+  readonly rooms: NodeRooms;
+  readonly turn: Turn;
+  readonly topology: WireTopology;
+  /** This node as a member. */
+  readonly self: Sighting;
+  readonly link: PeerLinkContext;
+}
+
+/** Number of the member with that UUID; 0 for a stranger, and before founding. */
+export function memberNumber(topology: WireTopology | undefined, uuid: string): number {
+  return topology?.nodes.find((node) => node.uuid === uuid)?.number ?? 0;
+}
+
+/** Takes part in the cluster of that topology: dials its members and coordinates requests among them. */
+export function joinCluster(options: ClusterOptions): ClusterRooms {
+  const { ports, config, rooms, turn, topology, self, link } = options;
+  const { timers, telemetry } = ports;
+  const { store, lamport, replies, held } = rooms;
+  const replica = new Replica(store, replies, held, topology.hashSeed);
+  const moves = loadMoves(store);
+  const membership = new Membership({
+    context: link,
+    // Nothing is heard before `start`: by then there is a replication.
+    events: {
+      onUp: (peer) => replication.onUp(peer),
+      onDown: (peer) => replication.onDown(peer),
+      onFrame: (peer, bytes, view, start, end) => {
+        if (!replication.onReply(peer, bytes, view, start, end)) membership.onReply(bytes, view, start, end);
+      },
+    },
+    self,
+    seeds: config.cluster.seeds,
+    onMoved: (sighting) => saveMove(store, sighting),
+    numberOf: (uuid) => memberNumber(topology, uuid),
+    onLiveness: (number, reachable) => replication.onLiveness(number, reachable),
+  });
+  const replication = new Replication({
+    self: self.number,
+    topology,
+    store,
+    lamport,
+    replies,
+    held,
+    replica,
+    turn,
+    timers,
+    telemetry,
+    eviction: config.storage.eviction === 'lru' ? config.storage : undefined,
+    links: membership.links,
+    reachable: (member) => membership.reachable(member),
+  });
+  membership.start(
+    topology.nodes.map(
+      (node): Sighting =>
+        moves.get(node.number) ?? { number: node.number, generation: 0, address: parseAddress(node.address) },
+    ),
+  );
+  return { replica, membership, replication };
+}
