@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads';
-import type { DiskError } from '../ports/disk.js';
+import { type CompressedPlace, DiskError } from '../ports/disk.js';
 import { toDiskError } from './disk-error.js';
-import type { DiskReply, DiskRequest } from './disk-worker.js';
+import type { DiskReply, DiskReplyError, DiskRequest } from './disk-worker.js';
 
 type Done = (error: DiskError | undefined, bytes: number) => void;
 
 interface Waiting {
   readonly path: string;
   readonly kind: DiskRequest['kind'];
-  readonly done: Done;
+  readonly done: (error: DiskError | undefined, reply: DiskReply | undefined) => void;
 }
 
 /**
@@ -23,12 +23,29 @@ export class DiskThread {
 
   /** `path` is for messages; the other two are what the worker opens. */
   preallocate(path: string, absolutePath: string, temporaryPath: string, bytes: number, done: Done): void {
-    this.#post({ kind: 'preallocate', id: this.#nextId++, path: absolutePath, temporaryPath, bytes }, path, done);
+    const request = { kind: 'preallocate', id: this.#nextId++, path: absolutePath, temporaryPath, bytes } as const;
+    this.#post(request, path, (error, reply) => done(error, reply?.bytes ?? 0));
   }
 
   /** As `preallocate`, of the first so many bytes of another file. `done` says how long the file is. */
   compress(path: string, from: string, absolutePath: string, temporaryPath: string, bytes: number, done: Done): void {
-    this.#post({ kind: 'compress', id: this.#nextId++, from, path: absolutePath, temporaryPath, bytes }, path, done);
+    const request = { kind: 'compress', id: this.#nextId++, from, path: absolutePath, temporaryPath, bytes } as const;
+    this.#post(request, path, (error, reply) => done(error, reply?.bytes ?? 0));
+  }
+
+  /** About so many bytes of the content of a compressed file, from `place` on; see `Disk.readCompressedLater`. */
+  expand(
+    path: string,
+    absolutePath: string,
+    place: CompressedPlace,
+    bytes: number,
+    done: (error: DiskError | undefined, content: Uint8Array, next: CompressedPlace) => void,
+  ): void {
+    const request = { kind: 'expand', id: this.#nextId++, path: absolutePath, name: path, place, bytes } as const;
+    this.#post(request, path, (error, reply) => {
+      const { content = new Uint8Array(0), next = place } = reply?.expanded ?? {};
+      done(error, content, next);
+    });
   }
 
   /** Ends the worker; what it had not finished is dropped and its callbacks are not called. */
@@ -39,7 +56,7 @@ export class DiskThread {
     await worker?.terminate();
   }
 
-  #post(request: DiskRequest, path: string, done: Done): void {
+  #post(request: DiskRequest, path: string, done: Waiting['done']): void {
     this.#waiting.set(request.id, { path, kind: request.kind, done });
     this.#worker ??= this.#start();
     this.#worker.ref();
@@ -60,7 +77,7 @@ export class DiskThread {
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
     if (this.#waiting.size === 0) this.#worker?.unref();
-    waiting.done(reply.error && toDiskError(waiting.path, waiting.kind, reply.error), reply.bytes);
+    waiting.done(reply.error && failureOf(waiting, reply.error), reply);
   }
 
   #failAll(worker: Worker, error: Error): void {
@@ -68,6 +85,11 @@ export class DiskThread {
     this.#worker = undefined;
     const failed = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const waiting of failed) waiting.done(toDiskError(waiting.path, waiting.kind, error), 0);
+    for (const waiting of failed) waiting.done(toDiskError(waiting.path, waiting.kind, error), undefined);
   }
+}
+
+function failureOf(waiting: Waiting, error: DiskReplyError): DiskError {
+  if (error.kind === undefined) return toDiskError(waiting.path, waiting.kind, error);
+  return new DiskError(error.kind, waiting.path, error.message, undefined, error.offset);
 }

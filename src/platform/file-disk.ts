@@ -13,7 +13,7 @@ import {
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { callbackify } from 'node:util';
-import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
+import type { CompressedPlace, Disk, DiskError, DiskFile } from '../ports/disk.js';
 import { DirectoryLock, LOCK_NAME } from './directory-lock.js';
 import { systemErrorCode, toDiskError } from './disk-error.js';
 import { DiskThread } from './disk-thread.js';
@@ -125,6 +125,15 @@ export class FileDisk implements Disk {
 
   readCompressed(path: string): Uint8Array {
     return expandFile(path, this.read(path));
+  }
+
+  readCompressedLater(
+    path: string,
+    place: CompressedPlace,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array, next: CompressedPlace) => void,
+  ): void {
+    this.#thread.expand(path, this.#absolute(path), place, length, done);
   }
 
   rename(from: string, to: string, done: (error?: DiskError) => void): void {

@@ -37,8 +37,21 @@ export interface Disk {
    * durable when `done` is called, `stored` is its size. What is read must not change meanwhile.
    */
   compress(from: string, to: string, bytes: number, done: (error: DiskError | undefined, stored: number) => void): void;
-  /** The content of a file that `compress` made. Throws `DiskError` kind `missing`, `damaged` or `no-codec`. Start-up only. */
+  /**
+   * The content of a file that `compress` made. Throws `DiskError` kind `missing`, `damaged` or `no-codec`. Holds the event
+   * loop for as long as it takes: at a start, or when there is no other copy.
+   */
   readCompressed(path: string): Uint8Array;
+  /**
+   * Reads on in a file that `compress` made, off the event loop: about `length` bytes of its content from `place` on,
+   * every checksum verified; none at its end. `next` is where the next call goes on. Kinds of errors as above.
+   */
+  readCompressedLater(
+    path: string,
+    place: CompressedPlace,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array, next: CompressedPlace) => void,
+  ): void;
   /** Gives a file another name in the same directory, durable when `done` is called. Nothing has that name yet. */
   rename(from: string, to: string, done: (error?: DiskError) => void): void;
   /** Opens an existing file for reading and writing. Throws `DiskError` kind `missing`. */
@@ -52,6 +65,14 @@ export interface Disk {
   /** Makes the names in a directory durable. */
   syncDirectory(directory: string): void;
 }
+
+/** How far a compressed file was read: what `readCompressedLater` gave, or its beginning. */
+export interface CompressedPlace {
+  readonly content: number;
+  readonly file: number;
+}
+
+export const COMPRESSED_START: CompressedPlace = { content: 0, file: 0 };
 
 export interface DiskFile {
   readonly path: string;
@@ -72,10 +93,13 @@ export type DiskErrorKind = 'full' | 'io' | 'missing' | 'locked' | 'damaged' | '
 export class DiskError extends Error {
   readonly kind: DiskErrorKind;
   readonly path: string;
-  constructor(kind: DiskErrorKind, path: string, message: string, cause?: unknown) {
+  /** Of kind `damaged`: where in the file. */
+  readonly offset: number;
+  constructor(kind: DiskErrorKind, path: string, message: string, cause?: unknown, offset: number = 0) {
     super(message, { cause });
     this.name = 'DiskError';
     this.kind = kind;
     this.path = path;
+    this.offset = offset;
   }
 }

@@ -13,7 +13,7 @@ import {
 import { BATCH_HEADER_WORD } from './batch-header.js';
 import { isSoundAt } from './record-check.js';
 import type { Segment } from './segment.js';
-import { SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
+import { SEGMENT_HEADER_BYTES, segmentFile } from './segment-header.js';
 
 /** A stretch of a segment in which nothing verifies: one record nearly always, more when a length was hit. */
 export interface DamagedRegion {
@@ -36,7 +36,7 @@ export function settledEnd(segment: Segment): number {
 
 /** The region that begins at `start`, where nothing verifies: up to the next thing that does. */
 export function damagedRegion(segment: Segment, start: number): DamagedRegion {
-  const file = segmentPath(segment.id);
+  const file = segmentFile(segment);
   const firstLsn = recordAt(segment, start).lsn;
   const next = nextSound(segment, start);
   const settled = settledEnd(segment);

@@ -1,10 +1,11 @@
 import { SCRUB_FILE_PIECE_BYTES } from '../model/limits.js';
 import { lengthOf, paddedRecordBytes, recordKindLength } from '../model/record.js';
-import type { Disk } from '../ports/disk.js';
+import { COMPRESSED_START, type CompressedPlace, type Disk, type DiskError } from '../ports/disk.js';
+import { CompressedRepair } from './compressed-repair.js';
 import { recordAt } from './damaged-region.js';
-import { isSoundAt, isSoundRun } from './record-check.js';
+import { isSoundRun, soundEnd } from './record-check.js';
 import type { Segment } from './segment.js';
-import { readSegmentHeader, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
+import { SEGMENT_HEADER_BYTES, segmentFile, segmentPath } from './segment-header.js';
 import type { SegmentTable } from './segment-table.js';
 
 export interface FileScrubOptions {
@@ -20,13 +21,17 @@ export interface FileScrubOptions {
 
 /**
  * Reads the files of segments piece by piece, off the event loop, and compares them with memory. What differs is written
- * again from memory when the records there verify and those of the file do not.
+ * again from memory when the records there verify and those of the file do not; a compressed file is made again as a
+ * whole.
  */
 export class FileScrub {
   readonly #options: FileScrubOptions;
   #segment: Segment | undefined;
   #position = 0;
+  /** The same place in a compressed file. */
+  #place: CompressedPlace = COMPRESSED_START;
   #busy = false;
+  #repair: CompressedRepair | undefined;
   #allowed = 0;
 
   constructor(options: FileScrubOptions) {
@@ -37,65 +42,112 @@ export class FileScrub {
   step(bytes: number): void {
     this.#allowed = Math.min(this.#allowed + bytes, 2 * SCRUB_FILE_PIECE_BYTES);
     if (this.#busy) return;
+    if (this.#repair !== undefined) {
+      this.#goOn(this.#repair, bytes);
+      return;
+    }
     const segment = this.#current();
     if (segment === undefined) return;
-    const position = this.#position;
-    const length = Math.min(SCRUB_FILE_PIECE_BYTES, segment.durableOffset - position);
+    const length = Math.min(SCRUB_FILE_PIECE_BYTES, segment.durableOffset - this.#position);
     if (this.#allowed < length) return;
     this.#allowed -= length;
-    this.#position += length;
     this.#busy = true;
-    this.#options.disk.readLater(segmentPath(segment.id), position, length, (error, piece) => {
+    if (segment.compressed) this.#readCompressed(segment, length);
+    else this.#read(segment, length);
+  }
+
+  #read(segment: Segment, length: number): void {
+    const position = this.#position;
+    const path = segmentPath(segment.id);
+    this.#options.disk.readLater(path, position, length, (error, piece) => {
       this.#busy = false;
-      // Compaction let it go meanwhile: file and memory may hold something else by now.
-      if (!this.#isReadable(segment)) return;
+      // Compaction let it go meanwhile, or another file took its place.
+      if (!this.#counts(segment) || segment.compressed) return;
       if (error !== undefined) {
-        // Once a round is enough to say so.
-        this.#position = segment.durableOffset;
-        this.#options.onDamaged(segmentPath(segment.id), position, error.message);
+        this.#options.onDamaged(path, position, error.message);
+        this.#skip(segment);
         return;
       }
+      this.#position += length;
       this.#options.onCompared(piece.length);
       this.#compare(segment, position, length, piece);
     });
   }
 
+  #readCompressed(segment: Segment, length: number): void {
+    const position = this.#position;
+    const path = segmentFile(segment);
+    const place = this.#place;
+    this.#options.disk.readCompressedLater(path, place, length, (error, piece, next) => {
+      this.#busy = false;
+      if (!this.#counts(segment)) return;
+      if (error !== undefined) {
+        this.#onUnreadable(segment, error);
+        return;
+      }
+      this.#position += piece.length;
+      this.#place = next;
+      this.#options.onCompared(piece.length);
+      // It must not end before memory does.
+      const difference = differenceOf(segment, position, piece, Math.max(1, piece.length));
+      // Damaged memory is the business of the other walk; it comes back to the file in the next round.
+      if (difference === undefined || !difference.isSound) return;
+      this.#options.onDamaged(path, place.file, 'it holds something else than memory');
+      this.#makeAgain(segment);
+    });
+  }
+
+  #onUnreadable(segment: Segment, error: DiskError): void {
+    const { kind, message, offset } = error;
+    this.#options.onDamaged(segmentFile(segment), offset, kind === 'damaged' ? 'a checksum does not match' : message);
+    if (kind === 'no-codec') this.#skip(segment);
+    else this.#makeAgain(segment);
+  }
+
+  /** To the next segment: once a round is enough to say so. */
+  #skip(segment: Segment): void {
+    this.#position = segment.durableOffset;
+  }
+
   #current(): Segment | undefined {
     const { ordered } = this.#options.segments;
     const known = this.#segment;
-    if (known !== undefined && this.#isReadable(known) && this.#position < known.durableOffset) return known;
+    if (known !== undefined && this.#counts(known) && this.#position < known.durableOffset) {
+      // It was compressed meanwhile.
+      if (known.compressed && this.#place.content !== this.#position) this.#begin(known);
+      return known;
+    }
     // The one behind it in the log; the first again after the last.
     const after = known === undefined ? undefined : ordered.find(({ firstLsn }) => firstLsn > known.firstLsn);
     const next = after ?? ordered[0];
-    this.#segment = next;
-    this.#position = 0;
+    this.#begin(next);
     // A copy that is on its way to the disk has no file yet.
-    return next !== undefined && this.#isReadable(next) && next.durableOffset > 0 ? next : undefined;
+    return next !== undefined && next.durableOffset > 0 ? next : undefined;
   }
 
-  /** Whether the file holds the same bytes as memory: not of a segment that is gone, nor in a compressed file. */
-  #isReadable(segment: Segment): boolean {
-    return !segment.compressed && this.#options.segments.ordered.includes(segment);
+  #begin(segment: Segment | undefined): void {
+    this.#segment = segment;
+    this.#position = 0;
+    this.#place = COMPRESSED_START;
+  }
+
+  /** Whether the segment is part of the log, so that memory and file hold the same. */
+  #counts(segment: Segment): boolean {
+    return this.#options.segments.ordered.includes(segment);
   }
 
   #compare(segment: Segment, position: number, length: number, piece: Uint8Array): void {
-    const expected = segment.bytes.subarray(position, position + length);
-    if (piece.length === length && Buffer.compare(piece, expected) === 0) return;
-    let first = 0;
-    while (first < length && piece[first] === expected[first]) first++;
-    let last = length - 1;
-    while (last > first && piece[last] === expected[last]) last--;
-    const from = recordStart(segment, position + first);
-    const to = recordEnd(segment, position + last);
-    const path = segmentPath(segment.id);
+    const difference = differenceOf(segment, position, piece, length);
     // Damaged memory is the business of the other walk; it comes back to the file in the next round.
-    if (!isSoundRange(segment, from, to)) return;
+    if (difference === undefined || !difference.isSound) return;
+    const { first, from, to } = difference;
+    const path = segmentPath(segment.id);
     this.#options.disk.readLater(path, from, to - from, (error, bytes) => {
-      if (!this.#isReadable(segment)) return;
+      if (!this.#counts(segment) || segment.compressed) return;
       const whole = error === undefined && bytes.length === to - from && from >= SEGMENT_HEADER_BYTES;
       if (whole && isSoundRun(bytes, segment.generation, from)) return;
-      this.#options.onDamaged(path, position + first, error?.message ?? 'a record does not verify');
-      if (isSoundRange(segment, from, to)) this.#rewrite(segment, from, to);
+      this.#options.onDamaged(path, first, error?.message ?? 'a record does not verify');
+      if (soundEnd(segment, from, to) === to) this.#rewrite(segment, from, to);
     });
   }
 
@@ -109,6 +161,55 @@ export class FileScrub {
       else this.#options.onRepaired(path, from, to - from);
     });
   }
+
+  /** Begins to make a compressed file again: memory is verified first, as much with each step as is read otherwise. */
+  #makeAgain(segment: Segment): void {
+    this.#skip(segment);
+    // Its file goes soon.
+    if (!segment.leaving) this.#repair = new CompressedRepair(this.#options.disk, segment);
+  }
+
+  #goOn(repair: CompressedRepair, bytes: number): void {
+    const state = repair.verify(bytes);
+    if (state === 'more') return;
+    if (state === 'damaged') {
+      this.#repair = undefined;
+      repair.release();
+      return;
+    }
+    this.#busy = true;
+    repair.write((error) => {
+      this.#busy = false;
+      this.#repair = undefined;
+      repair.release();
+      const { segment } = repair;
+      if (error === undefined) this.#options.onRepaired(segmentFile(segment), 0, segment.tail);
+      // On a full disk it is tried again in the next round.
+      else if (error.kind !== 'full') this.#options.onFatal(error);
+    });
+  }
+}
+
+/** Where a piece of a file is not as memory, and the records there. */
+interface Difference {
+  readonly first: number;
+  readonly from: number;
+  readonly to: number;
+  /** Whether they verify in memory. */
+  readonly isSound: boolean;
+}
+
+/** Undefined where file and memory hold the same. A piece that is shorter than `length` differs behind its end. */
+function differenceOf(segment: Segment, position: number, piece: Uint8Array, length: number): Difference | undefined {
+  const expected = segment.bytes.subarray(position, Math.min(position + length, segment.tail));
+  if (piece.length === expected.length && Buffer.compare(piece, expected) === 0) return undefined;
+  let first = 0;
+  while (first < expected.length - 1 && piece[first] === expected[first]) first++;
+  let last = expected.length - 1;
+  while (last > first && piece[last] === expected[last]) last--;
+  const from = recordStart(segment, position + first);
+  const to = recordEnd(segment, position + last);
+  return { first: position + first, from, to, isSound: soundEnd(segment, from, to) === to };
 }
 
 /** Where the record, or the header, begins that covers `offset`. */
@@ -124,19 +225,4 @@ function recordEnd(segment: Segment, offset: number): number {
 
 function sizeAt(view: DataView, offset: number): number {
   return paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
-}
-
-/** Whether everything in a range of memory verifies; it begins and ends with a record or the segment's header. */
-function isSoundRange(segment: Segment, from: number, to: number): boolean {
-  const { view, generation } = segment;
-  let at = from;
-  if (at === 0) {
-    if (typeof readSegmentHeader(view) === 'string') return false;
-    at = SEGMENT_HEADER_BYTES;
-  }
-  while (at < to) {
-    if (!isSoundAt(view, at, to, generation, at)) return false;
-    at += sizeAt(view, at);
-  }
-  return at === to;
 }

@@ -4,6 +4,7 @@ import {
   COPY_ID_FIRST,
   compressedIdOf,
   compressedPath,
+  isRepairFile,
   LOG_DIRECTORY,
   readSegmentHeader,
   SEGMENT_HEADER_BYTES,
@@ -50,6 +51,7 @@ export function findLogFiles(disk: Disk, manifest: Manifest): LogFilesFound {
   let nextCopyId = COPY_ID_FIRST;
   const names = disk.list(LOG_DIRECTORY);
   const ids = names.map(segmentIdOf);
+  found.leftovers.push(...names.filter(isRepairFile).map((name) => `${LOG_DIRECTORY}/${name}`));
   for (const id of names.map(compressedIdOf)) {
     if (id === undefined) continue;
     if (id >= nextCopyId) nextCopyId = id + 1;
@@ -132,7 +134,7 @@ function readCompressed(
     if (!(error instanceof DiskError)) throw error;
     if (error.kind === 'missing') throw corrupt(path, 0, 'the file is missing');
     if (error.kind === 'damaged')
-      throw new StorageError('corrupt', path, 0, `${error.message}. ${CORRUPTION_ADVICE}`, error);
+      throw new StorageError('corrupt', path, error.offset, `${error.message}. ${CORRUPTION_ADVICE}`, error);
     if (error.kind === 'no-codec') throw new StorageError('no-codec', path, 0, error.message, error);
     throw error;
   }

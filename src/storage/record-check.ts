@@ -9,6 +9,7 @@ import {
   recordSalt,
 } from '../model/record.js';
 import type { Segment } from './segment.js';
+import { readSegmentHeader, SEGMENT_HEADER_BYTES } from './segment-header.js';
 
 /** Whether the record at `offset` is what was appended there. */
 export function recordIsSound(segment: Segment, offset: number): boolean {
@@ -23,6 +24,22 @@ export function isSoundAt(view: DataView, at: number, end: number, generation: n
   if (length < RECORD_HEADER_BYTES || size > end - at) return false;
   const salt = recordSalt(generation, offset, recordLsnLow(view, at));
   return (contentHash(view, at + 8, at + size) + salt) >>> 0 === recordChecksum(view, at);
+}
+
+/**
+ * Verifies memory from `from`, where a record or the segment's header begins, up to `to` or the end of the record there.
+ * Returns how far it came: less than `to` where something does not verify.
+ */
+export function soundEnd({ view, generation, tail }: Segment, from: number, to: number): number {
+  let at = from;
+  if (at === 0) {
+    if (typeof readSegmentHeader(view) === 'string') return 0;
+    at = SEGMENT_HEADER_BYTES;
+  }
+  while (at < to && isSoundAt(view, at, tail, generation, at)) {
+    at += paddedRecordBytes(lengthOf(recordKindLength(view, at)));
+  }
+  return at;
 }
 
 /** Whether `bytes` are sound records from one end to the other, as they belong to `offset` of a segment. */

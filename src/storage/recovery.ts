@@ -17,13 +17,7 @@ import {
 import { decodePlacement, PLACEMENT_META } from './placement.js';
 import { endsCleanly, isAllZero, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
-import {
-  compressedPath,
-  LOG_DIRECTORY,
-  SEGMENT_HEADER_BYTES,
-  type SegmentHeader,
-  segmentPath,
-} from './segment-header.js';
+import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentFile, segmentPath } from './segment-header.js';
 import type { PreparedFile } from './segment-supply.js';
 import { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
@@ -132,7 +126,7 @@ class Recovery {
       segment.compressed = named.compressed;
       this.#reader.nextLsn = named.firstLsn;
       this.#reader.read(segment, named.end);
-      if (segment.tail !== named.end) throw corrupt(segmentPath(named.id), segment.tail, 'a durable record is damaged');
+      if (segment.tail !== named.end) throw corrupt(segmentFile(named), segment.tail, 'a durable record is damaged');
       markDurable(segment);
     }
     this.#previous = this.#manifest.previous;
@@ -300,7 +294,7 @@ class Recovery {
       }
       segments.remove(source);
       source.file?.close();
-      this.#obsolete.push(source.compressed ? compressedPath(source.id) : segmentPath(source.id));
+      this.#obsolete.push(segmentFile(source));
       pool.give(source.view.buffer as ArrayBuffer);
     }
     const last = segments.ordered.at(-1);

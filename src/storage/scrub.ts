@@ -125,17 +125,17 @@ export class Scrub {
   #restore({ segment, file, start, end }: DamagedRegion): boolean {
     const { disk } = this.#options;
     if (disk === undefined || !disk.exists(file)) return false;
-    const bytes = new Uint8Array(end - start);
-    let length = 0;
+    let bytes: Uint8Array;
     try {
-      const opened = disk.open(file);
-      length = opened.read(bytes, 0, bytes.length, start);
-      opened.close();
+      bytes = segment.compressed
+        ? disk.readCompressed(file).subarray(start, end)
+        : readPart(disk, file, start, end - start);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.#log('file-damaged', file, start, error.message);
+      return false;
     }
-    if (length !== bytes.length || !isSoundRun(bytes, segment.generation, start)) return false;
+    if (bytes.length !== end - start || !isSoundRun(bytes, segment.generation, start)) return false;
     segment.bytes.set(bytes, start);
     return true;
   }
@@ -143,5 +143,15 @@ export class Scrub {
   #log(event: string, file: string, offset: number, message: string): void {
     const level = event.endsWith('repaired') ? 'warn' : 'error';
     this.#options.telemetry.log(level, event, { file, offset, message });
+  }
+}
+
+function readPart(disk: Disk, path: string, position: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const file = disk.open(path);
+  try {
+    return bytes.subarray(0, file.read(bytes, 0, length, position));
+  } finally {
+    file.close();
   }
 }

@@ -10,7 +10,7 @@ import {
   type ManifestSegment,
 } from './manifest.js';
 import type { Segment } from './segment.js';
-import { compressedPath, previousOf, segmentPath } from './segment-header.js';
+import { compressedPath, previousOf, segmentFile, segmentPath } from './segment-header.js';
 import type { SegmentSupply } from './segment-supply.js';
 
 /** A full disk is asked again after this long, then after twice as long, up to the second bound. */
@@ -227,7 +227,7 @@ export class SealedFiles {
     const { supply, segmentBytes } = this.#options;
     this.#files = this.#files.filter((file) => !gone.includes(file));
     for (const { segment, compressed, bytes } of gone) {
-      const path = compressed ? compressedPath(segment.id) : segmentPath(segment.id);
+      const path = segmentFile({ id: segment.id, compressed });
       if (bytes === segmentBytes && !compressed && supply.wantsSpare) supply.offer(segment.id);
       else this.#remove(path, bytes);
     }

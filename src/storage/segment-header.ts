@@ -84,6 +84,7 @@ export function segmentCapacity(view: DataView): number {
 
 const ID_DIGITS = 16;
 const COMPRESSED_FILE = /^[0-9a-f]{16}\.lz4$/;
+const REPAIR_SUFFIX = '.repair';
 const SEGMENT_FILE = /^[0-9a-f]{16}\.seg$/;
 
 /** The folder of the log inside the data directory. */
@@ -96,6 +97,21 @@ export function segmentPath(id: number): string {
 /** The file of a sealed segment once it is compressed. */
 export function compressedPath(id: number): string {
   return `${LOG_DIRECTORY}/${id.toString(16).padStart(ID_DIGITS, '0')}.lz4`;
+}
+
+/** The file that a segment's records are read back from. */
+export function segmentFile({ id, compressed }: { readonly id: number; readonly compressed: boolean }): string {
+  return compressed ? compressedPath(id) : segmentPath(id);
+}
+
+/** What a compressed file is made again from; a start removes it. */
+export function repairPath(id: number): string {
+  return `${compressedPath(id)}${REPAIR_SUFFIX}`;
+}
+
+/** Whether a name is that of such a file. */
+export function isRepairFile(name: string): boolean {
+  return name.endsWith(REPAIR_SUFFIX);
 }
 
 /** The id in the name of a compressed segment's file; undefined for other files. */

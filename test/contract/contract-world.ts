@@ -38,6 +38,9 @@ export const CONTRACT_WORLDS: readonly (readonly [name: string, make: () => Cont
   ['simulated, seed 3', (): ContractWorld => makeSimulated(3)],
 ];
 
+/** Those with a disk of their own kind. */
+export const DISK_WORLDS: typeof CONTRACT_WORLDS = CONTRACT_WORLDS.filter(([name]) => name !== 'real, plain reads');
+
 /** More virtual time than anything in these tests takes. */
 const SIMULATED_PATIENCE_MS = 600_000;
 

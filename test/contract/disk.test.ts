@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Disk, DiskError, type DiskErrorKind } from '../../src/ports/disk.js';
-import { CONTRACT_WORLDS, type ContractWorld } from './contract-world.js';
+import { type ContractWorld, DISK_WORLDS } from './contract-world.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (content: Uint8Array): string => new TextDecoder().decode(content);
@@ -25,7 +25,7 @@ async function preallocate(
   return outcome?.[0];
 }
 
-for (const [name, make] of CONTRACT_WORLDS.filter(([name]) => name !== 'real, plain reads')) {
+for (const [name, make] of DISK_WORLDS) {
   const promise = (title: string, body: (world: ContractWorld, t: ExecutionContext) => Promise<void>) => {
     test.serial(`${name}: ${title}`, async (t) => {
       const world = make();

@@ -54,6 +54,9 @@ export class MemoryFiles implements Disk {
   readCompressed(path: string): Uint8Array {
     return expandFile(path, this.read(path));
   }
+  readCompressedLater(): never {
+    throw new Error('a start does not wait for the disk');
+  }
   rename(): never {
     throw new Error('a start does not wait for the disk');
   }

@@ -1,7 +1,7 @@
 import { loadBlockCodec } from '../../src/platform/block-codec.js';
 import { compressImage } from '../../src/platform/compressed-image.js';
-import { CODEC_ADVICE, expandFile } from '../../src/platform/expand-file.js';
-import { type Disk, DiskError, type DiskFile } from '../../src/ports/disk.js';
+import { expandFile, expandFilePart, missingCodec } from '../../src/platform/expand-file.js';
+import { type CompressedPlace, type Disk, DiskError, type DiskFile } from '../../src/ports/disk.js';
 import { parentOf, type SimDiskImage } from './sim-disk-image.js';
 import { SIM_EVENT, SimCall } from './sim-event.js';
 import type { SimFaultCounters } from './sim-faults.js';
@@ -139,30 +139,58 @@ export class SimDisk implements Disk {
     const { image, faults } = this.#context;
     const name = normal(to);
     this.#inBackground(bytes, () => {
-      const codec = loadBlockCodec();
       const source = image.file(normal(from));
+      if (source === undefined) {
+        done(new DiskError('missing', to, `no file ${from}`), 0);
+        return;
+      }
+      if (source.size < bytes) {
+        done(new DiskError('io', to, `${from} ends before byte ${bytes}`), 0);
+        return;
+      }
+      const codec = loadBlockCodec();
       if (codec === undefined) {
-        done(new DiskError('no-codec', to, CODEC_ADVICE), 0);
-      } else if (source === undefined) {
-        done(new DiskError('missing', from, `no file ${from}`), 0);
+        done(missingCodec(from), 0);
+        return;
+      }
+      const compressed = compressImage(source.content().subarray(0, bytes), codec);
+      if (compressed.length > image.freeBytes()) {
+        faults.bump('disk-full');
+        done(new DiskError('full', to, `no room for ${to}`), 0);
+      } else if (this.#syncFails()) {
+        done(new DiskError('io', to, `syncing ${to} failed`), 0);
       } else {
-        const compressed = compressImage(source.content().subarray(0, bytes), codec);
-        if (compressed.length > image.freeBytes()) {
-          faults.bump('disk-full');
-          done(new DiskError('full', to, `no room for ${to}`), 0);
-        } else if (this.#syncFails()) {
-          done(new DiskError('io', to, `syncing ${to} failed`), 0);
-        } else {
-          image.set(name, new SimFile(compressed));
-          image.syncNames(parentOf(name));
-          done(undefined, compressed.length);
-        }
+        image.set(name, new SimFile(compressed));
+        image.syncNames(parentOf(name));
+        done(undefined, compressed.length);
       }
     });
   }
 
   readCompressed(path: string): Uint8Array {
     return expandFile(path, this.read(path));
+  }
+
+  readCompressedLater(
+    path: string,
+    place: CompressedPlace,
+    length: number,
+    done: (error: DiskError | undefined, bytes: Uint8Array, next: CompressedPlace) => void,
+  ): void {
+    this.#inBackground(length, () => {
+      try {
+        const file = this.#file(path);
+        const read = (at: number, bytes: number): Uint8Array => {
+          const target = new Uint8Array(bytes);
+          return target.subarray(0, file.read(target, 0, bytes, at));
+        };
+        const { content, next } = expandFilePart(path, read, place, length);
+        done(undefined, content, next);
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        done(error, new Uint8Array(0), place);
+      }
+    });
   }
 
   rename(from: string, to: string, done: (error?: DiskError) => void): void {

@@ -38,6 +38,7 @@ function cutBefore(disk: Disk, cutAt: number, counted: { calls: number }): Disk 
       disk.compress(from, to, bytes, done);
     },
     readCompressed: (path) => disk.readCompressed(path),
+    readCompressedLater: (path, place, length, done) => disk.readCompressedLater(path, place, length, done),
     rename: (from, to, done) => {
       change();
       disk.rename(from, to, done);
