@@ -152,6 +152,14 @@ export const TARGET_SATURATED: ReplyError = {
 };
 
 /** Refusal of a replica that lost the newest version of a key to damage and does not know what became of it. */
+/** A replica that lost keys of a partition does not say which keys there are. */
+export const PARTITION_LOST: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message:
+    'a replica lost a damaged record and does not know which keys it lacks until it has compared itself with all other owners; too few others answer for it: try again in a moment',
+};
+
 export const KEY_LOST: ReplyError = {
   code: 'unavailable',
   outcome: 'not-applied',

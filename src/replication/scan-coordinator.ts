@@ -1,5 +1,6 @@
 import {
   appendScanKey,
+  decodeErrorBody,
   decodeReplicaPage,
   decodeScanRequest,
   encodeScanReply,
@@ -21,7 +22,7 @@ import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { HeldReplies } from './held-replies.js';
 import { mergePages } from './merge-pages.js';
-import type { Replies, ReplyError, ReplyTarget } from './replies.js';
+import { PARTITION_LOST, type Replies, type ReplyError, type ReplyTarget } from './replies.js';
 import type { ScanPages } from './scan-pages.js';
 import { unavailable } from './write-errors.js';
 
@@ -59,6 +60,8 @@ interface Scan {
   askedMs: number;
   readonly asked: Set<number>;
   readonly pages: Map<number, ReplicaPage>;
+  /** Owners that will not answer this question. */
+  readonly refused: Set<number>;
   refusal: ReplyError | undefined;
 }
 
@@ -124,6 +127,7 @@ export class ScanCoordinator {
       askedMs: 0,
       asked: new Set(),
       pages: new Map(),
+      refused: new Set(),
       refusal: undefined,
     };
     this.#scans[slot] = scan;
@@ -136,8 +140,10 @@ export class ScanCoordinator {
     const correlation = frameCorrelation(view, start);
     const scan = this.#scans[correlation & (2 ** SLOT_BITS - 1)];
     if (scan?.question !== correlation || !scan.asked.has(link.number)) return;
-    if ((frameFlags(view, start) & Flag.error) !== 0) this.#failed(scan, link.number, REFUSED);
-    else this.#page(scan, link.number, decodeReplicaPage(bytes, view, start + FRAME_HEADER_BYTES, end));
+    if ((frameFlags(view, start) & Flag.error) !== 0) {
+      const { code } = decodeErrorBody(bytes, view, start + FRAME_HEADER_BYTES, end);
+      this.#failed(scan, link.number, code === PARTITION_LOST.code ? PARTITION_LOST : REFUSED);
+    } else this.#page(scan, link.number, decodeReplicaPage(bytes, view, start + FRAME_HEADER_BYTES, end));
   }
 
   /** The link to a member went down. */
@@ -166,6 +172,7 @@ export class ScanCoordinator {
     scan.askedMs = this.#options.turn.nowMs;
     scan.asked.clear();
     scan.pages.clear();
+    scan.refused.clear();
     scan.refusal = undefined;
     const set = this.#set(scan);
     const { majority } = set;
@@ -180,11 +187,11 @@ export class ScanCoordinator {
   /** Asks owners until `wanted` have been asked and not failed; as many as there are. */
   #askMore(scan: Scan, wanted: number): void {
     const { self, sets, pages } = this.#options;
-    const isOwn = this.#set(scan).selfIndex !== -1 && !scan.asked.has(self) && !pages.full;
+    const isOwn = this.#set(scan).selfIndex !== -1 && this.#isOpen(scan, self) && !pages.full;
     const missing = wanted - (isOwn ? 1 : 0);
     for (const member of sets.preference(scan.place.partition)) {
       if (scan.asked.size >= missing) break;
-      if (member !== self && !scan.asked.has(member)) this.#askMember(scan, member);
+      if (member !== self && this.#isOpen(scan, member)) this.#askMember(scan, member);
     }
     if (isOwn) this.#askSelf(scan);
   }
@@ -204,10 +211,14 @@ export class ScanCoordinator {
     const { self, pages } = this.#options;
     scan.asked.add(self);
     const { question } = scan;
-    pages.make(scan.place, scan.prefix, (body, lsn) => {
-      if (this.#scans[scan.slot] !== scan || scan.question !== question) return;
+    const isCurrent = (): boolean => this.#scans[scan.slot] === scan && scan.question === question;
+    const onPage = (body: Uint8Array, lsn: number): void => {
+      if (!isCurrent()) return;
       scan.lsn = Math.max(scan.lsn, lsn);
       this.#page(scan, self, decodeReplicaPage(body, new DataView(body.buffer), 0, body.length));
+    };
+    pages.make(scan.place, scan.prefix, onPage, () => {
+      if (isCurrent()) this.#failed(scan, self, PARTITION_LOST);
     });
   }
 
@@ -237,6 +248,7 @@ export class ScanCoordinator {
   /** An owner that was asked will not answer: another one is asked instead. */
   #failed(scan: Scan, member: number, refusal: ReplyError | undefined): void {
     scan.refusal = refusal ?? scan.refusal;
+    if (refusal !== undefined) scan.refused.add(member);
     const set = this.#set(scan);
     const { majority, members } = set;
     const sound = scan.asked.size - 1;
@@ -246,12 +258,17 @@ export class ScanCoordinator {
       (candidate) =>
         candidate !== member &&
         candidate !== self &&
-        !scan.asked.has(candidate) &&
+        this.#isOpen(scan, candidate) &&
         links[candidate]?.isUp === true &&
         reachable(candidate),
     );
     if (other !== undefined) this.#askMember(scan, other);
     else if (sound < majority) this.#refuse(scan, scan.refusal ?? unavailable(sound, majority, set));
+  }
+
+  /** Whether the owner may be asked: it was not, and did not refuse. */
+  #isOpen(scan: Scan, member: number): boolean {
+    return !scan.asked.has(member) && !scan.refused.has(member);
   }
 
   #answer(scan: Scan, next: ScanPlace | undefined): void {

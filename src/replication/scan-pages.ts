@@ -19,10 +19,14 @@ import { SCAN_SLICE_SLOTS, type ScanWindow } from '../storage/scan-window.js';
 /** A page of this replica: the body that travels, and the highest LSN that it speaks of (0: none). */
 export type OnPage = (body: Uint8Array, lsn: number) => void;
 
+/** This replica lost keys of the partition to damage: it makes no page until it knows what became of them. */
+export type OnLost = () => void;
+
 interface Job {
   readonly partition: number;
   readonly prefix: Uint8Array;
   readonly done: OnPage;
+  readonly onLost: OnLost;
   readonly entries: OutgoingBuffer;
   position: number;
   after: Uint8Array;
@@ -61,14 +65,15 @@ export class ScanPages {
     return this.#jobs.length >= SCAN_PAGES_MAX;
   }
 
-  /** Makes the page that begins at `place`; `done` is called in this turn or a later one. */
-  make(place: ScanPlace, prefix: Uint8Array, done: OnPage): void {
+  /** Makes the page that begins at `place`; one of the two is called, in this turn or a later one. */
+  make(place: ScanPlace, prefix: Uint8Array, done: OnPage, onLost: OnLost): void {
     const { partition, position, after } = place;
     const entries = new OutgoingBuffer();
     this.#jobs.push({
       partition,
       prefix,
       done,
+      onLost,
       entries,
       position,
       after,
@@ -107,6 +112,11 @@ export class ScanPages {
     const floor = window.floorOf(job.partition);
     job.floor ??= floor;
     if (!isSame(floor, job.floor)) return this.#finish(job, ScanReach.position);
+    // What is missing might be the only copy on the majority that is asked.
+    if (window.hasLost(job.partition)) {
+      job.onLost();
+      return true;
+    }
     window.collect(job.partition, job.position, job.after, job.prefix);
     this.#budget -= WINDOW_COST + window.count;
     const nowMs = this.#turn.wallMs;

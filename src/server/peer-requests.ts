@@ -20,7 +20,7 @@ import type { AuditReplica } from '../replication/audit/audit-replica.js';
 import type { HeldReplies } from '../replication/held-replies.js';
 import { InboundStream } from '../replication/inbound-stream.js';
 import type { Replica } from '../replication/replica.js';
-import type { Replies } from '../replication/replies.js';
+import { PARTITION_LOST, type Replies } from '../replication/replies.js';
 import type { ScanPages } from '../replication/scan-pages.js';
 import type { Store } from '../storage/store.js';
 import type { Answer, Founding } from '../topology/founding.js';
@@ -157,13 +157,14 @@ export class PeerRequests {
     if (place.partition >= store.placement.partitions) {
       throw new ProtocolError('bad-request', start, `scan of partition ${place.partition}`);
     }
-    pages.make(place, prefix, (body, lsn) => {
+    const onPage = (body: Uint8Array, lsn: number): void => {
       if (session.closed || lsn <= store.durableLsn) replies.body(session, Opcode.scan, 0, correlation, body);
       else {
         const at = held.begin(store.lastLsn, session, Opcode.scan, 0, correlation, body.length);
         held.out.bytes.set(body, at);
       }
-    });
+    };
+    pages.make(place, prefix, onPage, () => replies.error(session, Opcode.scan, correlation, PARTITION_LOST));
   }
 
   #answer(session: Session): Answer {

@@ -44,6 +44,12 @@ export class ScanWindow implements IndexWindow {
     return this.#catalog.floors.of(partition);
   }
 
+  /** Whether keys of the partition were lost to damage here: this replica cannot say what there is. */
+  hasLost(partition: number): boolean {
+    const { lost } = this.#catalog;
+    return lost.size !== 0 && lost.in(partition).length !== 0;
+  }
+
   /** Collects what comes at or behind `from`, and behind the key `after` at that very hash, and starts with `prefix`. */
   collect(partition: number, from: number, after: Uint8Array, prefix: Uint8Array): void {
     this.count = 0;

@@ -3,6 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { Turn } from '../../src/ports/turn.js';
 import { ScanPages } from '../../src/replication/scan-pages.js';
+import { flipInMemory, places } from '../harness/flip-bits.js';
 import { StorageWorld } from '../harness/storage-world.js';
 
 interface Read {
@@ -13,19 +14,28 @@ interface Read {
 
 function readPage(world: StorageWorld, pages: ScanPages, place: ScanPlace, prefix = ''): Read {
   let read: Read | undefined;
-  pages.make(place, Buffer.from(prefix), (body, lsn) => {
-    const page = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
-    const keys = page.entries.map(({ key }) => Buffer.from(key).toString());
-    const last = keys[keys.length - 1];
-    const { partition } = place;
-    const position = page.reach === ScanReach.lastEntry ? scanPosition(world.hashOf(last)) : page.position;
-    const after = page.reach === ScanReach.lastEntry ? Buffer.from(last) : new Uint8Array();
-    const next = page.reach === ScanReach.end ? undefined : { partition, position, after };
-    read = { keys, next, lsn };
-  });
+  pages.make(
+    place,
+    Buffer.from(prefix),
+    (body, lsn) => {
+      const page = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
+      const keys = page.entries.map(({ key }) => Buffer.from(key).toString());
+      const last = keys[keys.length - 1];
+      const { partition } = place;
+      const position = page.reach === ScanReach.lastEntry ? scanPosition(world.hashOf(last)) : page.position;
+      const after = page.reach === ScanReach.lastEntry ? Buffer.from(last) : new Uint8Array();
+      const next = page.reach === ScanReach.end ? undefined : { partition, position, after };
+      read = { keys, next, lsn };
+    },
+    neverLost,
+  );
   world.world.runUntil(() => read !== undefined, world.world.nowMs + 1000);
   if (read === undefined) throw new Error('the page was never made');
   return read;
+}
+
+function neverLost(): never {
+  throw new Error('nothing was damaged');
 }
 
 function pagesOf(world: StorageWorld): ScanPages {
@@ -116,14 +126,47 @@ test('a value whose time has come counts as deleted', (t) => {
   world.set('b', '', 1, 1);
   const absent = (): boolean[] => {
     const found: boolean[] = [];
-    pages.make(start(0), new Uint8Array(), (body) => {
-      const { entries } = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
-      found.push(...entries.map((entry) => entry.absent));
-    });
+    pages.make(
+      start(0),
+      new Uint8Array(),
+      (body) => {
+        const { entries } = decodeReplicaPage(body, new DataView(body.buffer), 0, body.length);
+        found.push(...entries.map((entry) => entry.absent));
+      },
+      neverLost,
+    );
     world.world.runUntil(() => found.length > 0, world.world.nowMs + 100);
     return found.sort();
   };
   t.deepEqual(absent(), [false, false]);
   world.run(1000);
   t.deepEqual(absent(), [false, true]);
+});
+
+test('a replica that lost a key makes no page of its partition until it knows of it', (t) => {
+  const world = new StorageWorld(2, { durability: 'none', partitions: 2 });
+  for (let index = 0; index < 8000; index++) world.set(`a${index}`, '', 1, 1);
+  const pages = pagesOf(world);
+  const [place] = places(world.store);
+  const outcomes: string[] = [];
+  const ask = (partition: number): void => {
+    const done = (): number => outcomes.push(`page ${partition}`);
+    pages.make(start(partition), new Uint8Array(), done, () => outcomes.push(`lost ${partition}`));
+  };
+  // Those that follow wait for their turn.
+  readPage(world, pages, start(0));
+  ask(0);
+  ask(1);
+  t.deepEqual(outcomes, []);
+  flipInMemory(place, 20, 1);
+  world.store.audit.scrub.repair(place.segment, place.offset);
+  const lost = [0, 1].filter((partition) => world.store.audit.lostIn(partition).length > 0);
+  t.is(lost.length, 1);
+  const [damaged] = lost;
+  t.true(world.world.runUntil(() => outcomes.length === 2, world.world.nowMs + 1000));
+  t.deepEqual(outcomes.sort(), [`lost ${damaged}`, `page ${1 - damaged}`]);
+  for (const key of world.store.audit.lostIn(damaged)) world.store.audit.settleLost(key);
+  ask(damaged);
+  t.true(world.world.runUntil(() => outcomes.length === 3, world.world.nowMs + 1000));
+  t.true(outcomes.includes(`page ${damaged}`));
 });

@@ -1,5 +1,7 @@
 import { type Client, createClient } from '@memdb/client';
 import test from 'ava';
+import { flipInFile, flipInMemory, places } from '../harness/flip-bits.js';
+import { equalTables, runUntilQuiet, storeOf } from '../harness/sim-audit.js';
 import { SIM_PORT, SimCluster, type SimClusterOptions } from '../harness/sim-cluster.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
@@ -197,4 +199,86 @@ test('binary keys and prefixes come as they are', async (t) => {
   t.deepEqual(await settle(read()), keys.slice(0, 2));
   t.throws(() => db.keys({ prefix: 5 as unknown as string }), { code: 'bad-request' });
   await settle(db.close());
+});
+
+/** A cycle of the scrub, and a comparison with its repair. */
+const HEALED_WITHIN_MS = 45_000;
+
+/** Damages keys at one node, in memory and in the file, and runs until that was noticed. */
+function lose(run: Running, name: string, keys: readonly string[]): void {
+  const { world, cluster } = run;
+  const held = places(storeOf(cluster, name));
+  for (const key of keys) {
+    const place = held.findLast((each) => each.key === key);
+    if (place === undefined) throw new Error(`${name} does not hold ${key}`);
+    flipInMemory(place, 26, 3);
+    flipInFile(world.disk(name), place, 26, 5);
+  }
+  const found = (): boolean => lostKeys(run, name) === keys.length;
+  if (!runUntilQuiet(world, found, HEALED_WITHIN_MS)) throw new Error(`${name} did not notice\n${cluster.log()}`);
+}
+
+function lostKeys({ cluster }: Running, name: string): number {
+  return cluster.ports(name).telemetry.metric('lost_keys') ?? 0;
+}
+
+/** A client that reaches some nodes only. */
+function scanner({ world, cluster }: Running, reached: readonly string[]): Client {
+  const host = `reaches ${reached.join()}`;
+  for (const name of cluster.names) if (!reached.includes(name)) world.cut(host, name);
+  const seeds = reached.map((name) => ({ host: name, port: SIM_PORT }));
+  return createClient({ ports: world.createPorts(host), seeds, key: TEST_KEYS.client, timeoutMs: 3000 });
+}
+
+test('no key is missed while a replica that held it has lost it to damage: the scan is refused until it is known', async (t) => {
+  const run = await running(8, { partitions: 4 });
+  const { world, cluster, db, settle } = run;
+  const early = named('early:', 300);
+  const late = named('late:', 12);
+  await settle(fill(db, early));
+  world.run(world.nowMs + 3000);
+  // Acknowledged by n1 and n2; n3 is away, and when it comes back n2 has lost them and n1 is out of reach.
+  for (const name of ['n1', 'n2', 'client']) world.cut(name, 'n3');
+  world.run(world.nowMs + 3000);
+  await settle(fill(db, late));
+  for (const name of ['n2', 'n3', 'client']) world.cut('n1', name);
+  lose(run, 'n2', late);
+  world.heal('n2', 'n3');
+  world.run(world.nowMs + 3000);
+  const other = scanner(run, ['n2', 'n3']);
+  const error = await t.throwsAsync(settle(all(other.keys())));
+  const { code, outcome } = error as { code?: string; outcome?: string };
+  t.deepEqual([code, outcome], ['unavailable', 'not-applied']);
+  t.regex(error.message, /damaged record/);
+  world.heal();
+  const known = (): boolean => lostKeys(run, 'n2') === 0 && equalTables(cluster);
+  t.true(runUntilQuiet(world, known, HEALED_WITHIN_MS));
+  t.deepEqual((await settle(all(other.keys()))).sort(), [...early, ...late]);
+  await settle(Promise.all([db.close(), other.close()]));
+  t.is(cluster.fatal.size, 0);
+});
+
+test('a scan goes on over the other owners while one has lost keys, and over the partitions where it has not', async (t) => {
+  const run = await running(9, { partitions: 64 });
+  const { world, db, settle } = run;
+  const names = named('k', 600);
+  await settle(fill(db, names));
+  world.run(world.nowMs + 3000);
+  // It cannot compare itself with n1, so what it lost stays lost.
+  world.cut('n1', 'n2');
+  world.run(world.nowMs + 3000);
+  lose(run, 'n2', [names[17]]);
+  world.run(world.nowMs + 3000);
+  t.is(lostKeys(run, 'n2'), 1);
+  const other = scanner(run, ['n3']);
+  t.deepEqual((await settle(all(other.keys()))).sort(), names);
+  const twoLeft = scanner(run, ['n2']);
+  const found: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const key of twoLeft.keys()) found.push(key);
+  };
+  const error = await t.throwsAsync(settle(read()));
+  t.is((error as { code?: string }).code, 'unavailable');
+  t.false(found.includes(names[17]));
+  await settle(Promise.all([db.close(), other.close(), twoLeft.close()]));
 });
