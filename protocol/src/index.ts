@@ -1,5 +1,6 @@
 export * from './audit-messages.js';
 export * from './backup.js';
+export * from './ballot.js';
 export * from './batch-reply.js';
 export * from './batch-request.js';
 export { BodyReader } from './body-reader.js';
