@@ -25,6 +25,8 @@ interface Forwarded {
   opcode: number;
   correlation: number;
   member: number;
+  /** Of the key. */
+  hash: number;
   deadlineMs: number;
   owners: Uint16Array | undefined;
   /** The request's body, kept for reads: they may be asked of another owner. */
@@ -33,17 +35,23 @@ interface Forwarded {
 
 /** Requests forwarded at once: a slot number is the low half of the correlation id. */
 const FORWARDED_MAX = 65_536;
+const NONE: readonly number[] = [];
 
 /**
  * Passes requests for keys of which this node holds no replica on to an owner, and the answers back.
  *
  * A plain write that was sent is never sent again: a late first copy could shadow somebody else's newer write
  * (mechanisms: Plain writes and reads, ×). Reads fail over freely.
+ *
+ * Writes that a connection pipelines to one key keep their order: while one is under way at an owner that does not answer,
+ * none that follows it goes to another owner. It is refused, as not applied.
  */
 export class Forwarder {
   readonly #options: ForwarderOptions;
   readonly #slots: Forwarded[] = [];
   readonly #free: number[] = [];
+  /** Slots of the writes under way, by the hash of their key. */
+  readonly #writes: Map<number, number[]> = new Map();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -54,8 +62,8 @@ export class Forwarder {
   }
 
   /**
-   * Forwards a request whose body is `bytes[bodyStart, end)` to the first owner that can be reached. `features` are
-   * those without which the request is not understood.
+   * Forwards a request whose body is `bytes[bodyStart, end)` and whose key has this hash to the first owner that can be
+   * reached. `features` are those without which the request is not understood.
    */
   forward(
     target: ReplyTarget,
@@ -63,6 +71,7 @@ export class Forwarder {
     correlation: number,
     deadlineMs: number,
     owners: Uint16Array,
+    hash: number,
     bytes: Uint8Array,
     bodyStart: number,
     end: number,
@@ -80,13 +89,21 @@ export class Forwarder {
       this.#options.replies.error(target, opcode, correlation, OLDER_OWNER);
       return;
     }
+    const write = !isRead(opcode);
+    if (write && this.#isUnderWayElsewhere(target, hash, member)) {
+      this.#free.push(slot);
+      this.#options.replies.error(target, opcode, correlation, EARLIER_UNANSWERED);
+      return;
+    }
     const forwarded = this.#slots[slot];
+    if (write) this.#noteWrite(slot, hash);
     forwarded.target = target;
+    forwarded.hash = hash;
     forwarded.opcode = opcode;
     forwarded.correlation = correlation;
     forwarded.deadlineMs = deadlineMs;
     forwarded.owners = owners;
-    forwarded.body = isRead(opcode) ? bytes.slice(bodyStart, end) : undefined;
+    forwarded.body = write ? undefined : bytes.slice(bodyStart, end);
     this.#send(slot, forwarded, member, bytes, bodyStart, end - bodyStart);
   }
 
@@ -135,11 +152,35 @@ export class Forwarder {
       opcode: 0,
       correlation: 0,
       member: 0,
+      hash: 0,
       deadlineMs: 0,
       owners: undefined,
       body: undefined,
     });
     return this.#slots.length - 1;
+  }
+
+  /** Whether an earlier write of the same connection to this key has not been answered by another member. */
+  #isUnderWayElsewhere(target: ReplyTarget, hash: number, member: number): boolean {
+    for (const slot of this.#writes.get(hash) ?? NONE) {
+      const earlier = this.#slots[slot];
+      if (earlier.member !== member && earlier.target?.session === target.session) return true;
+    }
+    return false;
+  }
+
+  #noteWrite(slot: number, hash: number): void {
+    const slots = this.#writes.get(hash);
+    if (slots === undefined) this.#writes.set(hash, [slot]);
+    else slots.push(slot);
+  }
+
+  #forgetWrite(slot: number, hash: number): void {
+    const slots = this.#writes.get(hash);
+    const index = slots?.indexOf(slot) ?? -1;
+    if (slots === undefined || index === -1) return;
+    if (slots.length === 1) this.#writes.delete(hash);
+    else slots.splice(index, 1);
   }
 
   #choose(owners: Uint16Array, except: number): number {
@@ -168,6 +209,7 @@ export class Forwarder {
   }
 
   #settle(slot: number, forwarded: Forwarded): void {
+    if (!isRead(forwarded.opcode)) this.#forgetWrite(slot, forwarded.hash);
     forwarded.target = undefined;
     forwarded.owners = undefined;
     forwarded.body = undefined;
@@ -199,6 +241,12 @@ const TOO_MANY: ReplyError = {
   code: 'overloaded',
   outcome: 'not-applied',
   message: 'too many requests are being forwarded by this node; try again in a moment',
+};
+const EARLIER_UNANSWERED: ReplyError = {
+  code: 'unavailable',
+  outcome: 'not-applied',
+  message:
+    'an earlier write to this key on this connection waits for a replica that does not answer; try again once it has ended, or ask a replica of the key',
 };
 const LOST_READ: ReplyError = {
   code: 'unavailable',

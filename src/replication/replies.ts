@@ -23,6 +23,8 @@ export interface ReplyTarget {
   dirty: boolean;
   /** So much output waits that no further value may be added to it. */
   readonly saturated: boolean;
+  /** What the requests came through: writes of one connection to one key keep their order. */
+  readonly session: object;
   /** End of turn: sends what stands in `out`. */
   flush(): void;
 }

@@ -30,6 +30,7 @@ export class Batch implements ReplyTarget {
   closed = false;
   dirty = false;
   readonly saturated = false;
+  readonly session: object;
   readonly #replies: Replies;
   readonly #target: ReplyTarget;
   readonly #opcode: number;
@@ -40,6 +41,7 @@ export class Batch implements ReplyTarget {
   constructor(replies: Replies, target: ReplyTarget, opcode: number, correlation: number, count: number) {
     this.#replies = replies;
     this.#target = target;
+    this.session = target.session;
     this.#opcode = opcode;
     this.#correlation = correlation;
     this.#results = new Array(count).fill(undefined);

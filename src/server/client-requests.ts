@@ -243,7 +243,8 @@ export class ClientRequests {
       const end = valueStart + valueLength;
       const start = keyStart - KEY_REQUEST_BYTES;
       const features = ttlMs === 0 ? 0 : Feature.ttl;
-      replication.forwarder.forward(target, opcode, correlation, deadlineMs, owners, bytes, start, end, features);
+      const { forwarder } = replication;
+      forwarder.forward(target, opcode, correlation, deadlineMs, owners, hash, bytes, start, end, features);
       return;
     }
     if (opcode === Opcode.set || opcode === Opcode.delete) {

@@ -98,6 +98,11 @@ export class Session implements ConnectionHandler, ReplyTarget {
     return this.#out;
   }
 
+  /** Of what comes through this connection. */
+  get session(): object {
+    return this;
+  }
+
   get saturated(): boolean {
     return (this.#out?.end ?? 0) + this.#connection.retainedBytes() > SESSION_OUTPUT_MAX_BYTES;
   }

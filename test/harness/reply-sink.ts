@@ -10,6 +10,7 @@ export class ReplySink implements ReplyTarget {
   closed = false;
   dirty = false;
   readonly saturated = false;
+  readonly session: object = this;
   readonly received: { correlation: number; body: Uint8Array }[] = [];
 
   flush(): void {

@@ -13,11 +13,16 @@ export function storeOf(cluster: SimCluster, name: string): Store {
   return store;
 }
 
+/** The hash of a key in this cluster. */
+export function hashOf(cluster: SimCluster, key: string): number {
+  const { hashSeed } = storeOf(cluster, cluster.names[0]).placement;
+  const bytes = new Uint8Array(Buffer.from(key));
+  return keyHash(bytes, new DataView(bytes.buffer), 0, bytes.length, hashSeed);
+}
+
 /** The partition of a key in this cluster. */
 export function partitionOf(cluster: SimCluster, key: string): number {
-  const { partitions, hashSeed } = storeOf(cluster, cluster.names[0]).placement;
-  const bytes = new Uint8Array(Buffer.from(key));
-  return partitionOfHash(keyHash(bytes, new DataView(bytes.buffer), 0, bytes.length, hashSeed), partitions);
+  return partitionOfHash(hashOf(cluster, key), storeOf(cluster, cluster.names[0]).placement.partitions);
 }
 
 /** Keys `prefix-0`, `prefix-1` … that lie in one partition with `key`. */

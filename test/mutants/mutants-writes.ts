@@ -65,6 +65,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'deadline-ignored',
     why: 'A write that cannot be acknowledged waits for ever.',
+    workload: 'deaths',
     file: COORDINATOR,
     find: 'if (target === undefined || queue.deadlineMs(slot) > nowMs)',
     replace: 'if (true)',
@@ -74,8 +75,17 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: 'forwarder-resends-write',
     why: 'A plain write is sent to another owner when the connection to the first is lost.',
     file: 'dist/src/replication/forwarder.js',
-    find: 'forwarded.body = isRead(opcode) ?',
-    replace: 'forwarded.body = true ?',
+    find: 'forwarded.body = write ? undefined :',
+    replace: 'forwarded.body = false ? undefined :',
+  },
+  {
+    name: 'forwarder-overtakes-itself',
+    why: 'A write is forwarded to another owner while an earlier one of its connection waits for the first.',
+    workload: 'bare',
+    file: 'dist/src/replication/forwarder.js',
+    find: 'if (write && this.#isUnderWayElsewhere(target, hash, member))',
+    replace: 'if (false)',
+    isSeldomMet: true,
   },
   {
     name: 'forwarder-lost-as-not-applied',
@@ -122,6 +132,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledges-behind-a-refused-run',
     why: 'A run that follows a refused one is acknowledged, and the refused one with it.',
+    workload: 'full',
     file: INBOUND,
     find: 'if (streamId === this.#refusedStreamId) return;',
     replace: '',
