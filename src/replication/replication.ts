@@ -4,7 +4,7 @@ import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { EXPIRY_SLOTS_PER_TICK, SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
-import type { Telemetry } from '../ports/telemetry.js';
+import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import type { LogCursor } from '../storage/log-cursor.js';
@@ -57,6 +57,7 @@ export class Replication {
   readonly streams: (PeerStream | undefined)[] = [];
   readonly #options: ReplicationOptions;
   readonly #cursors: Cursors;
+  readonly #refusedStreams: Counter;
   #sweepTimer: Timer | undefined;
   #cursorTimer: Timer | undefined;
 
@@ -66,6 +67,10 @@ export class Replication {
     this.hashSeed = topology.hashSeed;
     this.sets = new ReplicaSets(topology, self);
     this.#cursors = new Cursors(store);
+    this.#refusedStreams = options.telemetry.counter(
+      'streams_refused_total',
+      'Streams to a peer that had no room for what it was sent; each begins again.',
+    );
     for (const { number } of topology.nodes) {
       if (number === self) continue;
       this.streams[number] = new PeerStream(number, {
@@ -171,6 +176,7 @@ export class Replication {
         return true;
       case Opcode.streamRun:
         if ((frameFlags(view, start) & Flag.error) !== 0) {
+          this.#refusedStreams.value++;
           this.streams[link.number]?.onStreamRefused(frameCorrelation(view, start));
         }
         return true;

@@ -23,12 +23,13 @@ type Stamped<T> = T & { readonly stamp: SeenStamp };
 
 /**
  * Judges what clients saw (semantics: Versions; Consistency): real-time order against stamps, O(n log n) per key.
- * `lasting`: no power cut may have lost anything acknowledged, at any level.
+ * `lasting`: no power cut may have lost anything acknowledged, at any level. `evicts`: values may go at any time.
  */
 export function checkHistory(
   history: History,
   final: ReadonlyMap<string, FinalVersion>,
   lasting: boolean,
+  evicts: boolean,
   broken: BrokenPromises,
 ): void {
   const writes = byKey(history.writes);
@@ -36,10 +37,10 @@ export function checkHistory(
   for (const key of new Set([...writes.keys(), ...reads.keys()])) {
     const keyWrites = writes.get(key) ?? [];
     const keyReads = (reads.get(key) ?? []).filter(isStamped);
-    checkContents(key, keyWrites, keyReads, final.get(key), broken);
+    checkContents(key, keyWrites, keyReads, final.get(key), evicts, broken);
     checkShadowing(key, keyWrites, broken);
     checkReads(key, keyWrites, keyReads, broken);
-    checkFinal(key, keyWrites, keyReads, final.get(key), lasting, broken);
+    checkFinal(key, keyWrites, keyReads, final.get(key), lasting, evicts, broken);
   }
   checkStampsGrow(history.writes, broken);
 }
@@ -58,6 +59,7 @@ function checkContents(
   writes: readonly WriteEvent[],
   reads: readonly Stamped<ReadEvent>[],
   final: FinalVersion | undefined,
+  evicts: boolean,
   broken: BrokenPromises,
 ): void {
   const contents = new Map<string, string | undefined>();
@@ -69,13 +71,13 @@ function checkContents(
   for (const write of writes.filter(isStamped)) {
     if (write.outcome === 'acknowledged') note(write.stamp, write.value, 'write');
   }
-  // An expired value is absent under its own stamp.
-  const expires = writes.some(({ ttlMs }) => ttlMs > 0);
+  // An expired value is absent under its own stamp, and one that was evicted.
+  const vanishes = evicts || writes.some(({ ttlMs }) => ttlMs > 0);
   for (const { stamp, content } of reads) {
-    if (content.kind === 'value' || (content.kind === 'absent' && !expires))
+    if (content.kind === 'value' || (content.kind === 'absent' && !vanishes))
       note(stamp, content.kind === 'value' ? content.value : undefined, 'read');
   }
-  if (final !== undefined && !(expires && final.value === undefined)) note(final.stamp, final.value, 'at the end');
+  if (final !== undefined && !(vanishes && final.value === undefined)) note(final.stamp, final.value, 'at the end');
 }
 
 /** A quorum write is never shadowed by a write that was acknowledged at quorum before it began. */
@@ -130,6 +132,13 @@ function checkReads(
       }
     });
   }
+  // Expired or not: that is judged anew by each read.
+  if (writes.some(({ ttlMs }) => ttlMs > 0)) return;
+  forEachWithHighestBefore(absent, there, (read, highest) => {
+    if (orderOf(read.stamp, highest) === 0) {
+      broken.add(`@${stampText(read.stamp)} was read after it had been absent`, key);
+    }
+  });
 }
 
 /**
@@ -142,6 +151,7 @@ function checkFinal(
   reads: readonly Stamped<ReadEvent>[],
   final: FinalVersion | undefined,
   lasting: boolean,
+  evicts: boolean,
   broken: BrokenPromises,
 ): void {
   if (final === undefined) {
@@ -161,7 +171,7 @@ function checkFinal(
   } else if (orderOf(final.stamp, spoken) < 0) {
     broken.add(`the version @${stampText(spoken)}, acknowledged at one or read, is lost, ${there}`, key);
   }
-  if (orderOf(final.stamp, highest) <= 0) return;
+  if (orderOf(final.stamp, highest) <= 0 || (evicts && final.value === undefined)) return;
   // Purged: the floor stands for the newest acknowledged write, a deletion or a value that expired, or for nothing at all.
   const newest = quorumWrites(writes).find(({ stamp }) => orderOf(stamp, highest) === 0);
   if (final.value === undefined && (newest?.value === undefined || newest.ttlMs > 0)) return;

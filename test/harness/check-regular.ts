@@ -5,11 +5,20 @@ import { byKey, type Content, type History, type ReadEvent, valueText, type Writ
 /**
  * Plain keys at quorum are regular (semantics: Consistency), judged by when operations ran and by nothing else: what a
  * quorum read returned was written by a write that no acknowledged quorum write had followed entirely before the read
- * began. A value that expires is a deletion from its deadline on, or at any time when clocks were moved. Stamps are not looked at, so that a cluster which lies about them is found out too. O(n log n).
+ * began. A value that expires is a deletion from its deadline on, or at any time when clocks were moved (`movedClocks`);
+ * with eviction (`evicts`) any value may be one at any time. Stamps are not looked at, so that a cluster which lies about
+ * them is found out too. O(n log n).
  */
-export function checkRegular(history: History, movedClocks: boolean, broken: BrokenPromises): void {
+export function checkRegular(
+  history: History,
+  { movedClocks, evicts }: { readonly movedClocks: boolean; readonly evicts: boolean },
+  broken: BrokenPromises,
+): void {
   const writes = byKey(history.writes);
-  for (const [key, reads] of byKey(history.reads)) checkKey(key, writes.get(key) ?? [], reads, movedClocks, broken);
+  for (const [key, all] of byKey(history.reads)) {
+    const reads = evicts ? all.filter(({ content }) => content.kind !== 'absent') : all;
+    checkKey(key, writes.get(key) ?? [], reads, movedClocks, broken);
+  }
 }
 
 function checkKey(

@@ -4,15 +4,16 @@ import { byKey, type History, type ScanEvent, type WriteEvent } from './history.
 
 /**
  * A key that is there from the beginning of a scan to its end comes at least once (semantics: Consistency). One that is
- * surely away all the time does not come. What is written, deleted or expires meanwhile may come or not.
+ * surely away all the time does not come. What is written, deleted or expires meanwhile may come or not, and with
+ * eviction (`evicts`) anything may be gone.
  */
-export function checkScans(history: History, broken: BrokenPromises): void {
+export function checkScans(history: History, evicts: boolean, broken: BrokenPromises): void {
   const writes = byKey(history.writes.filter(({ outcome }) => outcome !== 'not-applied'));
   for (const scan of history.scans) {
     for (const [key, keyWrites] of writes) {
       if (!key.startsWith(scan.prefix)) continue;
       const state = stateThroughout(scan, keyWrites);
-      if (state === 'there' && !scan.keys.has(key)) {
+      if (state === 'there' && !evicts && !scan.keys.has(key)) {
         broken.add(`a scan (${scan.begun}–${scan.ended}) does not name it although it was there throughout`, key);
       }
       if (state === 'away' && scan.keys.has(key)) {

@@ -58,9 +58,10 @@ function isSame(one: HeldVersion, other: HeldVersion): boolean {
 /**
  * Over the logs of all nodes, one stamp of one key has one content (mechanisms: Stamps), and no value stands there whose
  * write was answered not-applied, or was never made. No plain write has stamps of two coordinators: one that was sent is
- * not sent again, unless it was refused before it was stored.
+ * not sent again, unless it was refused before it was stored. `evicts`: a deletion may have the stamp of the value that
+ * it evicted.
  */
-export function checkLogs(cluster: SimCluster, history: History, broken: BrokenPromises): void {
+export function checkLogs(cluster: SimCluster, history: History, evicts: boolean, broken: BrokenPromises): void {
   const contents = new Map<string, string>();
   const coordinators = new Map<number, number>();
   const expiring = new Set<string>();
@@ -81,6 +82,7 @@ export function checkLogs(cluster: SimCluster, history: History, broken: BrokenP
       // Once a value has expired, its deletion may carry its stamp.
       if (deadlineBytes > 0) expiring.add(version);
       const content = `${cursor.kind} ${value}`;
+      if (evicts && cursor.kind === RecordKind.tombstone) continue;
       const known = contents.get(version);
       if (known !== undefined && known !== content && !expiring.has(version))
         broken.add(`${version} has two contents in logs: ${known.slice(0, 60)} and ${content.slice(0, 60)}`, key);
@@ -106,10 +108,12 @@ export function checkLogs(cluster: SimCluster, history: History, broken: BrokenP
 /**
  * A cursor is below every LSN that its peer has not acknowledged (mechanisms: Catch-up from the log): what a node
  * coordinated for a peer up to there stands in the peer's log, or something newer does. Peers that are down, and records
- * whose owner has not recovered what it had, are left out.
+ * whose owner has not recovered what it had, are left out, and peers whose bits flip. `evicts`: a deletion with its very
+ * stamp may stand in the place of a value.
  */
-export function checkCursors(world: SimWorld, cluster: SimCluster, broken: BrokenPromises): void {
-  const running = cluster.names.filter((name) => world.isRunning(name)).map((name) => cluster.node(name));
+export function checkCursors(world: SimWorld, cluster: SimCluster, evicts: boolean, broken: BrokenPromises): void {
+  const sound = cluster.names.filter((name) => world.isRunning(name) && !world.disk(name).isDamaged);
+  const running = sound.map((name) => cluster.node(name));
   for (const node of running) {
     const { replication, store } = node;
     if (replication === undefined || store === undefined) continue;
@@ -121,7 +125,7 @@ export function checkCursors(world: SimWorld, cluster: SimCluster, broken: Broke
       for (const member of replication.sets.ofHash(hash).members) {
         if (member === node.number || cursor.lsn > (replication.streams[member]?.acknowledgedLsn ?? 0)) continue;
         const peer = running.find(({ number }) => number === member);
-        if (peer === undefined || holds(peer, hash, cursor)) continue;
+        if (peer === undefined || holds(peer, hash, cursor, evicts)) continue;
         const key = Buffer.from(bytes.subarray(cursor.keyStart, cursor.keyStart + cursor.keyLength)).toString();
         broken.add(
           `member ${node.number} takes @${cursor.counter}/${cursor.node} (LSN ${cursor.lsn}) for acknowledged by member ${member}, which does not hold it`,
@@ -142,12 +146,14 @@ interface Record {
 }
 
 /** Whether a node holds a record durably, or a newer version of its key. */
-function holds({ store }: Node, hash: number, record: Record): boolean {
+function holds({ store }: Node, hash: number, record: Record, evicts: boolean): boolean {
   if (store === undefined) return false;
   const { bytes, view } = record.segment;
   const held = store.lookup(hash, bytes, view, record.keyStart, record.keyLength);
   const order = orderOf(store.found, record);
   // What lies at or below the floor was purged, or never counted.
   if (!held) return order >= 0;
-  return order > 0 || (order === 0 && store.found.durable);
+  // Only what is durable is evicted.
+  const evicted = evicts && store.found.kind === RecordKind.tombstone;
+  return order > 0 || (order === 0 && (store.found.durable || evicted));
 }

@@ -207,7 +207,6 @@ export class ClientActor implements Actor {
       for (let failures = 0; failures < SCAN_FAILURES_MAX; ) {
         try {
           const step = await scan.next();
-          world.steps++;
           if (step.done === true) return true;
           keys.add(step.value);
         } catch (error) {
@@ -217,8 +216,9 @@ export class ClientActor implements Actor {
       }
       return false;
     };
+    world.chains++;
     this.#run(
-      readOn(),
+      readOn().finally(() => world.chains--),
       (isWhole) => {
         if (!isWhole) return;
         workload.done++;

@@ -1,5 +1,6 @@
 import { DiskError } from '../../src/ports/disk.js';
 import { StorageError } from '../../src/storage/storage-error.js';
+import type { BitRot } from './bit-rot.js';
 import type { Journal } from './journal.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimDiskBehaviour } from './sim-disk-image.js';
@@ -24,7 +25,8 @@ export type FaultKind =
   | 'write-error'
   | 'disk-full'
   | 'clock-jump'
-  | 'clock-drift';
+  | 'clock-drift'
+  | 'bit-rot';
 
 /**
  * What may happen to a cluster under load, and what shows that it bit: one of these counters rises. A run uses some of
@@ -49,8 +51,10 @@ export const FAULTS: Readonly<Record<FaultKind, readonly SimFault[]>> = {
   'disk-full': ['disk-full'],
   'clock-jump': ['clock-jump'],
   'clock-drift': ['clock-drift'],
+  'bit-rot': ['bit-flipped'],
 };
-const KINDS = Object.keys(FAULTS) as FaultKind[];
+/** Bits flip only in runs that ask for it: a disk that loses what was synced explains too much. */
+const DRAWN = (Object.keys(FAULTS) as FaultKind[]).filter((kind) => kind !== 'bit-rot');
 
 /** How fast a disk is stays with it; all else is a fault. */
 const HEALTHY_DISK: Partial<SimDiskBehaviour> = {
@@ -71,6 +75,9 @@ export interface FaultPlanOptions {
   readonly powerLoss: boolean;
   /** Mean time between two faults. */
   readonly intervalMs: number;
+  /** Kinds of every run, and whether others are drawn beside them; undefined: all are drawn. */
+  readonly kinds: { readonly always: readonly FaultKind[]; readonly others: boolean } | undefined;
+  readonly bitRot: BitRot;
 }
 
 /** Faults at random moments, each healed by itself after a while. */
@@ -89,10 +96,7 @@ export class FaultPlan {
     this.#options = options;
     this.#journal = journal;
     this.#random = world.random.fork('faults');
-    const possible = KINDS.filter((kind) => options.powerLoss || !/power|down|error/.test(kind));
-    const share = this.#random.pick([0.15, 0.3, 0.5]);
-    const chosen = possible.filter(() => this.#random.chance(share));
-    this.kinds = chosen.length === 0 ? [this.#random.pick(possible)] : chosen;
+    this.kinds = this.#choose();
   }
 
   /** A disk that fails to sync or to write ends its node. */
@@ -120,6 +124,19 @@ export class FaultPlan {
   run(untilMs: number): void {
     this.#untilMs = untilMs;
     this.#next();
+  }
+
+  #choose(): FaultKind[] {
+    const random = this.#random;
+    const { powerLoss, kinds } = this.#options;
+    const allowed = (kind: FaultKind): boolean => powerLoss || !/power|down|error/.test(kind);
+    const always = (kinds?.always ?? []).filter(allowed);
+    if (kinds?.others === false) return always;
+    const possible = DRAWN.filter((kind) => allowed(kind) && !always.includes(kind));
+    const share = random.pick([0.15, 0.3, 0.5]);
+    const chosen = possible.filter(() => random.chance(share));
+    const all = [...always, ...chosen];
+    return all.length === 0 ? [random.pick(possible)] : all;
   }
 
   /** Ends every fault: what was cut is healed, what was stopped runs. */
@@ -215,6 +232,9 @@ export class FaultPlan {
       case 'clock-drift':
         world.setClockRate(victim, random.pick([0.9, 0.999, 1.001, 1.1]));
         break;
+      case 'bit-rot':
+        this.#options.bitRot.strike();
+        break;
     }
   }
 
@@ -249,7 +269,7 @@ export class FaultPlan {
       if (error !== undefined && !FaultPlan.isExpectedRefusal(error)) throw error;
       if (this.#cluster.node(name) !== node || !world.isRunning(name)) return;
       world.faults.bump('orderly-stop');
-      world.stop(name);
+      this.#cluster.stop(name);
       this.#later(downMs, () => this.#start(name));
     });
   }

@@ -1,5 +1,7 @@
 import { keyHash } from '@memdb/protocol';
-import { RecordKind } from '../../src/model/record.js';
+import { lengthOf, RecordKind, recordKindLength } from '../../src/model/record.js';
+import type { FoundRecord } from '../../src/storage/found-record.js';
+import { COPY_ID_FIRST, compressedPath, segmentPath } from '../../src/storage/segment-header.js';
 import type { SeenStamp } from './history.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimWorld } from './sim-world.js';
@@ -12,6 +14,7 @@ export interface HeldVersion {
   readonly absent: boolean;
   /** It has a deadline: it may be purged on one replica and still stand on another. */
   readonly expires: boolean;
+  /** The node says so, and its disk bears it out. */
   readonly durable: boolean;
   /** The value as text; undefined for a tombstone, and for a key that it never had. */
   text(): string | undefined;
@@ -44,11 +47,28 @@ export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): Own
         text: () => undefined,
       };
     }
-    const { counter, node, durable, kind, bytes: held, valueStart, valueLength, expiresAtMs } = store.found;
+    const { counter, node, kind, bytes: held, valueStart, valueLength, expiresAtMs } = store.found;
+    const durable = store.found.durable && isOnDisk(world, cluster, name, store.found);
     const text = (): string | undefined =>
       kind === RecordKind.value
         ? Buffer.from(held.buffer, held.byteOffset + valueStart, valueLength).toString()
         : undefined;
     return { node: name, stamp: { counter, node }, absent: false, expires: expiresAtMs !== 0, durable, text };
   });
+}
+
+/**
+ * Whether the record stands in its file, and in mode `sync` would after any power cut: what the simulated disk knows,
+ * whatever the node believes. The file of a copy that compaction makes comes later: the older one counts until then. A disk
+ * whose bits were flipped is believed.
+ */
+function isOnDisk(world: SimWorld, cluster: SimCluster, name: string, { segment, offset }: FoundRecord): boolean {
+  const image = world.disk(name);
+  if (segment === undefined || image.isDamaged) return true;
+  // A compressed file was synced as a whole before it took the place of the other one.
+  if (segment.compressed) return image.has(compressedPath(segment.id));
+  const path = segmentPath(segment.id);
+  if (segment.id >= COPY_ID_FIRST && !image.hasDurably(path)) return true;
+  const end = offset + lengthOf(recordKindLength(segment.view, offset));
+  return image.holds(path, segment.bytes, offset, end, offset, cluster.durability === 'sync');
 }

@@ -1,6 +1,7 @@
+import type { FaultKind } from './fault-plan.js';
 import type { SimRandom } from './sim-random.js';
 
-/** What kind of load a run has, drawn from its seed. */
+/** What kind of load a run has, drawn from its seed, and what else the run must be like for it to show something. */
 export interface Profile {
   readonly nodes: number;
   readonly bareClients: number;
@@ -14,11 +15,30 @@ export interface Profile {
   readonly scanShare: number;
   readonly valueBytesMax: number;
   readonly segmentBytes: number;
-  /** Operations begun in a load phase of the usual length, on average. */
+  /** Operations begun in the load phase, on average. */
   readonly operations: number;
+  /** Virtual time of the load. */
+  readonly loadMs: number;
+  /** Faults of every run, and whether others are drawn beside them; undefined: all are drawn. */
+  readonly faults?: { readonly always: readonly FaultKind[]; readonly others: boolean };
+  /** Mean time between two faults. */
+  readonly faultMs: number;
+  /** A sync takes up to this long: a slow disk leaves more for a power cut to lose. */
+  readonly syncMsMax: number;
+  readonly partitions: number;
+  readonly compression: boolean;
+  /** Bounds on what a node holds; 0: none. */
+  readonly memoryBytesMax: number;
+  readonly entriesMax: number;
+  readonly eviction: 'reject' | 'lru';
+  /** Mean time between two backups; 0: none are taken. */
+  readonly backupMs: number;
 }
 
 type ProfileMaker = (random: SimRandom) => Profile;
+
+/** The load phase of a run, unless its kind takes longer. */
+const LOAD_MS = 6000;
 
 const mixed: ProfileMaker = (random) => {
   const valueBytesMax = random.pick([4096, 16_384, 65_536]);
@@ -36,8 +56,28 @@ const mixed: ProfileMaker = (random) => {
     deleteShare: random.pick([0.1, 0.2, 0.4]),
     scanShare: 0.005,
     operations: 2600,
+    loadMs: LOAD_MS,
+    faultMs: random.pick([200, 500, 1200]),
+    syncMsMax: random.pick([3, 3, 15, 40]),
+    partitions: 16,
+    compression: false,
+    memoryBytesMax: 0,
+    entriesMax: 0,
+    eviction: 'reject',
+    backupMs: 0,
   };
 };
+
+/** Segments fill up, and most of what they hold is dead soon. */
+const churn: ProfileMaker = (random) => ({
+  ...mixed(random),
+  keys: random.pick([12, 60]),
+  largeShare: 0.4,
+  deleteShare: 0.5,
+  valueBytesMax: 4096,
+  segmentBytes: 131_072,
+  compression: random.chance(0.5),
+});
 
 /** Workloads by name: `npm run sim -- --workload NAME`. */
 export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
@@ -49,15 +89,7 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   wide: (random) => ({ ...mixed(random), keys: 600 }),
   /** Values of all sizes up to the limit. */
   large: (random) => ({ ...mixed(random), largeShare: 0.5, operations: 1000 }),
-  /** Segments fill up, most of what they hold is dead soon, and deletions are purged. */
-  churn: (random) => ({
-    ...mixed(random),
-    keys: random.pick([12, 60]),
-    largeShare: 0.4,
-    deleteShare: 0.5,
-    valueBytesMax: 4096,
-    segmentBytes: 131_072,
-  }),
+  churn,
   /** Nothing but the client library, with many batches. */
   client: (random) => ({ ...mixed(random), bareClients: 0, realClients: 2 + random.below(4), batchShare: 0.2 }),
   /** Values that expire, and scans. */
@@ -70,22 +102,109 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   }),
   /** Nothing but the bare protocol. */
   bare: (random) => ({ ...mixed(random), bareClients: 2 + random.below(5), realClients: 0 }),
+  /** Nodes die and come back under bare clients, and nothing else explains an answer that is late. */
+  deaths: (random) => ({
+    ...mixed(random),
+    bareClients: 4,
+    realClients: 0,
+    faults: { always: ['kill', 'power-loss'], others: false },
+    faultMs: 500,
+  }),
+  /** Disks have no room for long, and everybody writes a lot. */
+  full: (random) => ({
+    ...churn(random),
+    keys: random.pick([3, 12]),
+    bareClients: 3,
+    operations: 3500,
+    faults: { always: ['disk-full'], others: random.chance(0.5) },
+    faultMs: 300,
+  }),
+  /** Few keys at once on disks that are slow, so that a lot is written and not yet durable. */
+  slow: (random) => ({
+    ...mixed(random),
+    keys: 1 + random.below(3),
+    bareClients: 4,
+    deleteShare: 0.1,
+    syncMsMax: 40,
+    faults: { always: ['power-loss', 'slow-disk'], others: random.chance(0.5) },
+  }),
+  /** Long enough for deletions to be purged while nodes come and go; keys share their partitions. */
+  purge: (random) => ({
+    ...mixed(random),
+    keys: random.pick([12, 60]),
+    partitions: random.pick([1, 2, 4]),
+    deleteShare: 0.5,
+    operations: 1500,
+    loadMs: 25_000,
+    faultMs: 1500,
+  }),
+  /** The least recently used keys go. */
+  lru: (random) => {
+    const byEntries = random.chance(0.5);
+    return {
+      ...churn(random),
+      keys: 400,
+      largeShare: byEntries ? 0.1 : 0.8,
+      ttlShare: 0,
+      deleteShare: 0.1,
+      scanShare: 0.01,
+      memoryBytesMax: byEntries ? 0 : 700_000,
+      entriesMax: byEntries ? 60 : 0,
+      eviction: 'lru',
+      operations: 3500,
+      loadMs: 10_000,
+    };
+  },
+  /** Writes are refused when memory is full. */
+  reject: (random) => ({
+    ...churn(random),
+    keys: 200,
+    deleteShare: 0.3,
+    memoryBytesMax: random.chance(0.5) ? 0 : 900_000,
+    entriesMax: 80,
+    operations: 3500,
+  }),
+  /** Bits of one replica flip; nobody dies meanwhile. */
+  rot: (random) => ({
+    ...churn(random),
+    compression: false,
+    largeShare: 0.1,
+    keys: random.pick([12, 60, 200]),
+    operations: 2000,
+    loadMs: 15_000,
+    faults: { always: ['bit-rot', 'reset', 'slow-disk'], others: false },
+    faultMs: 700,
+  }),
+  /** Backups are taken over and over. */
+  backup: (random) => ({
+    ...churn(random),
+    keys: random.pick([12, 60, 200]),
+    realClients: 2,
+    loadMs: 8000,
+    backupMs: 1000,
+  }),
 };
 
 /** How often each is drawn when none is named. */
 const DRAWN: readonly string[] = [
-  'default',
-  'default',
-  'default',
-  'default',
-  'hot',
-  'wide',
-  'large',
-  'client',
-  'bare',
-  'expiry',
+  ...Array.from({ length: 8 }, () => 'default'),
+  ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'expiry'],
+  ...['churn', 'deaths', 'full', 'slow', 'purge', 'lru', 'reject', 'rot', 'backup'],
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
   return name ?? random.pick(DRAWN);
 }
+
+/** What a kind of load must bring about in some of its runs, or it shows nothing: metrics of the nodes that rise. */
+export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
+  default: ['writes_restamped_total', 'reads_written_back_total', 'audit_repaired_total'],
+  churn: ['compaction_groups_total', 'audit_purged_total'],
+  expiry: ['scan_pages_total'],
+  full: ['streams_refused_total'],
+  purge: ['audit_purged_total'],
+  lru: ['evictions_total', 'compaction_groups_total'],
+  reject: ['compaction_groups_total'],
+  rot: ['scrub_corrupt_total where=memory', 'scrub_corrupt_total where=file', 'audit_repaired_total'],
+  backup: ['backups'],
+};

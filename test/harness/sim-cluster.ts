@@ -18,6 +18,7 @@ export interface SimClusterOptions {
   readonly memoryBytesMax?: number;
   readonly entriesMax?: number;
   readonly eviction?: 'reject' | 'lru';
+  readonly compression?: boolean;
   /** Ends that a fault explains, such as that of a node whose disk failed to sync: they are not fatal. */
   readonly isExpectedEnd?: (error: Error) => boolean;
   /** Reasons for which a start may fail. */
@@ -45,6 +46,10 @@ export class SimCluster {
     this.names = Array.from({ length: options.nodes }, (_, index) => `n${index + 1}`);
   }
 
+  get durability(): 'sync' | 'interval' | 'none' {
+    return this.#options.durability ?? 'sync';
+  }
+
   get replicationFactor(): number {
     return Math.min(this.#options.replicationFactor ?? 3, this.names.length);
   }
@@ -68,7 +73,7 @@ export class SimCluster {
       this.#ports.set(name, ports);
       const { onLine } = this.#options;
       if (onLine !== undefined) ports.telemetry.onLine = (line): void => onLine(name, line);
-      const durability = this.#options.durability ?? 'sync';
+      const { durability } = this;
       const node = createNode({
         ...ports,
         disk: durability === 'none' ? undefined : ports.disk,
@@ -123,6 +128,12 @@ export class SimCluster {
     this.world.crash(name, options);
   }
 
+  /** The process of a node that has drained ends. */
+  stop(name: string): void {
+    this.#options.onEnd?.(name, this.node(name));
+    this.world.stop(name);
+  }
+
   /** Ends a node in order, as SIGTERM does. */
   shutDown(name: string): void {
     let done = false;
@@ -131,7 +142,7 @@ export class SimCluster {
       done = true;
     });
     if (!this.world.runUntil(() => done, this.world.nowMs + 10_000)) throw new Error(`${name} did not stop`);
-    this.world.stop(name);
+    this.stop(name);
   }
 
   /** The last lines that nodes logged, for messages of failed tests. */
@@ -165,12 +176,13 @@ export class SimCluster {
         partitions: options.partitions ?? 16,
       },
       storage: {
-        durability: options.durability ?? 'sync',
+        durability: this.durability,
         syncIntervalMs: 100,
         segmentBytes: options.segmentBytes ?? 1024 * 1024,
         memoryBytesMax: options.memoryBytesMax ?? 0,
         entriesMax: options.entriesMax ?? 0,
         eviction: options.eviction ?? 'reject',
+        compression: options.compression === true ? 'on' : 'off',
       },
       limits: {
         keyBytesMax: 4096,

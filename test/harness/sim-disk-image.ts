@@ -39,6 +39,8 @@ export class SimDiskImage {
   readonly behaviour: SimDiskBehaviour = { ...DISK_BEHAVIOUR };
   /** The process that holds the lock, if it still lives. */
   lockedBy: SimHost | undefined;
+  /** Bits of its files, or of what a process had read from them, were flipped. */
+  isDamaged = false;
   readonly #random: SimRandom;
   readonly #faults: SimFaultCounters;
   #names: Map<string, Entry> = new Map();
@@ -61,6 +63,11 @@ export class SimDiskImage {
 
   has(path: string): boolean {
     return path === '' || this.#names.has(path);
+  }
+
+  /** Whether a name would be there after any power cut. */
+  hasDurably(path: string): boolean {
+    return this.has(path) && !this.#durable.has(path);
   }
 
   /** Names of the files in a directory, sorted. */
@@ -118,6 +125,13 @@ export class SimDiskImage {
     return false;
   }
 
+  /** Whether `bytes[start, end)` stands at `position` in a file now and, with `durably`, would after any power cut. */
+  holds(path: string, bytes: Uint8Array, start: number, end: number, position: number, durably: boolean): boolean {
+    const file = this.file(path);
+    if (file === undefined || (durably && !this.hasDurably(path))) return false;
+    return file.holds(bytes, start, end, position, durably);
+  }
+
   /** A power cut: un-synced sectors and names are kept or lost at random, from all of them to none. */
   losePower(): void {
     const random = this.#random;
@@ -143,6 +157,7 @@ export class SimDiskImage {
     if (file === undefined) throw new Error(`no file ${path} to damage`);
     const position = start + this.#random.below((end ?? file.size) - start);
     file.flipBit(position, this.#random.below(8));
+    this.isDamaged = true;
     this.#faults.bump('bit-flipped');
     return position;
   }

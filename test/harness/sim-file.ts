@@ -42,6 +42,13 @@ export class SimFile {
     return this.#bytes.slice(0, this.#size);
   }
 
+  /** Whether `bytes[start, end)` stands at `position` now and, with `durably`, would after any power cut. */
+  holds(bytes: Uint8Array, start: number, end: number, position: number, durably: boolean): boolean {
+    if (position + (end - start) > this.#size) return false;
+    if (!isAt(this.#bytes, position, bytes, start, end)) return false;
+    return !durably || [...this.#layers, this.#open].every((layer) => keeps(layer, bytes, start, end, position));
+  }
+
   read(target: Uint8Array, offset: number, length: number, position: number): number {
     const count = Math.max(0, Math.min(length, this.#size - position));
     target.set(this.#bytes.subarray(position, position + count), offset);
@@ -128,4 +135,24 @@ export class SimFile {
     grown.set(this.#bytes.subarray(0, this.#size));
     this.#bytes = grown;
   }
+}
+
+/** Whether undoing a layer, of any of its sectors, would leave `bytes[start, end)` at `position` as they are. */
+function keeps(layer: SimFileLayer, bytes: Uint8Array, start: number, end: number, position: number): boolean {
+  if (layer.before.size === 0) return true;
+  const endPosition = position + (end - start);
+  if (layer.sizeBefore < endPosition) return false;
+  for (let sector = Math.floor(position / SECTOR_BYTES); sector * SECTOR_BYTES < endPosition; sector++) {
+    const before = layer.before.get(sector);
+    if (before === undefined) continue;
+    const from = Math.max(position, sector * SECTOR_BYTES);
+    const to = Math.min(endPosition, (sector + 1) * SECTOR_BYTES);
+    if (!isAt(before, from - sector * SECTOR_BYTES, bytes, start + from - position, start + to - position))
+      return false;
+  }
+  return true;
+}
+
+function isAt(bytes: Uint8Array, at: number, other: Uint8Array, start: number, end: number): boolean {
+  return Buffer.compare(bytes.subarray(at, at + end - start), other.subarray(start, end)) === 0;
 }

@@ -56,8 +56,8 @@ export class SimWorld {
   /** For decisions of the test itself: which fault comes when. */
   readonly random: SimRandom;
   readonly network: SimNetwork;
-  /** Raised by code that goes on from promise to promise, so that `play` follows it for as long as it does. */
-  steps = 0;
+  /** Raised while code runs that goes on from promise to promise, so that `play` follows all of it. */
+  chains = 0;
   readonly #trace: SimTrace = new SimTrace();
   readonly #scheduler: SimScheduler = new SimScheduler(this.#trace);
   readonly #root: SimRandom;
@@ -210,11 +210,8 @@ export class SimWorld {
     while (scheduler.step(untilMs)) {
       const host = scheduler.lastHost;
       if (host !== undefined && !host.awaits) continue;
-      let steps: number;
-      do {
-        steps = this.steps;
-        for (let hop = 0; hop < PROMISE_HOPS; hop++) await undefined;
-      } while (steps !== this.steps);
+      if (this.chains > 0) await turn();
+      else for (let hop = 0; hop < PROMISE_HOPS; hop++) await undefined;
     }
     if (untilMs > scheduler.nowMs) scheduler.nowMs = untilMs;
   }

@@ -1,3 +1,5 @@
+import { Activity } from './activity.js';
+import { BitRot } from './bit-rot.js';
 import { BrokenPromises } from './broken-promise.js';
 import { checkExpiry } from './check-expiry.js';
 import { checkHistory } from './check-history.js';
@@ -6,16 +8,15 @@ import { checkScans } from './check-scans.js';
 import { checkConverged, checkCursors, checkLogs, isConverged } from './check-state.js';
 import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
+import { FloorWatch } from './floor-watch.js';
 import { Journal } from './journal.js';
-import { PROFILES, profileNameOf } from './profiles.js';
+import { MUST_RISE, PROFILES, profileNameOf } from './profiles.js';
 import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
 import { Workload } from './workload.js';
 
-/** The load phase of a run, unless it is told to take longer. */
-const LOAD_MS = 6000;
 /** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
 const CALM_MS = 1000;
 /** So often again, until the run has done enough to count. */
@@ -29,9 +30,11 @@ const CONVERGE_MS = 30_000;
 const STEP_MS = 250;
 /** How often in a run the cursors are compared with what the peers hold. */
 const CURSOR_CHECKS = 3;
-/** A run that did less than this has shown nothing (testing: Simulation). */
+/** The scrub has gone over everything by then, and what was lost has come back from others. */
+const ROT_HEALED_MS = 60_000;
 /** Sweeps of deadlines, latency, and a callback that had to wait its turn. */
 const LATE_MS_MAX = 300;
+/** A run that did less than this has shown nothing (testing: Simulation). */
 const DONE_MIN = 300;
 const UNKNOWN_SHARE_MAX = 0.2;
 const KEY_BYTES_MAX = 4096;
@@ -62,6 +65,8 @@ export interface RunReport {
   readonly unknown: number;
   readonly faultKinds: readonly string[];
   readonly faults: Readonly<Record<string, number>>;
+  /** What a load of this kind must bring about now and then, as counted by the nodes. */
+  readonly activity: Readonly<Record<string, number>>;
   /** Equal for two runs exactly when they did the same. */
   readonly hash: string;
 }
@@ -96,6 +101,7 @@ export async function simulate(options: SimulateOptions): Promise<RunReport> {
     unknown,
     faultKinds: run.faults.kinds,
     faults: world.faults.toJSON(),
+    activity: run.activity(),
     hash: world.traceHash(),
   };
 }
@@ -122,6 +128,9 @@ class Run {
   readonly #broken: BrokenPromises;
   readonly #keys: readonly string[];
   readonly #loadMs: number;
+  readonly #floors: FloorWatch;
+  readonly #activity: Activity;
+  readonly #evicts: boolean;
   /** Nothing acknowledged may be lost by a power cut: not so in mode `interval`, which has none then. */
   readonly #lasting: boolean;
 
@@ -133,16 +142,27 @@ class Run {
     this.#world = world;
     this.#broken = broken;
     this.#lasting = !random.chance(0.15);
-    this.#loadMs = options.minutes === undefined ? LOAD_MS : options.minutes * 60_000;
+    this.#loadMs = options.minutes === undefined ? profile.loadMs : options.minutes * 60_000;
     this.#keys = keysOf(profile.keys);
+    this.#evicts = profile.eviction === 'lru';
+    this.#activity = new Activity(MUST_RISE[workload] ?? []);
     const watch = new RecoveryWatch(this.#keys, broken);
-    const { valueBytesMax, segmentBytes } = profile;
+    const { nodes, valueBytesMax, segmentBytes, partitions, compression } = profile;
+    const { memoryBytesMax, entriesMax, eviction } = profile;
     this.#cluster = new SimCluster(world, {
-      nodes: profile.nodes,
+      nodes,
       durability: this.#lasting ? 'sync' : 'interval',
       segmentBytes,
       valueBytesMax,
-      onEnd: (name, node) => watch.onEnd(name, node),
+      partitions,
+      compression,
+      memoryBytesMax,
+      entriesMax,
+      eviction,
+      onEnd: (name, node) => {
+        watch.onEnd(name, node);
+        this.#activity.onEnd(this.#cluster, name);
+      },
       onRecovered: (name, node) => watch.onStart(name, node),
       isExpectedEnd: FaultPlan.isExpectedEnd,
       isExpectedRefusal: FaultPlan.isExpectedRefusal,
@@ -157,18 +177,18 @@ class Run {
     });
     this.#cluster.start();
     this.#cluster.awaitReady();
-    // Slow disks leave more for a power cut to lose.
-    const syncMsMax = random.pick([3, 3, 15, 40]);
+    const { syncMsMax, faultMs, faults } = profile;
     this.#cluster.names.map((name) => Object.assign(world.disk(name).behaviour, { syncMsMax }));
-    const intervalMs = random.pick([200, 500, 1200]);
-    this.faults = new FaultPlan(world, this.#cluster, { powerLoss: this.#lasting, intervalMs }, journal);
+    const bitRot = new BitRot(world, this.#cluster, journal);
+    const faultOptions = { powerLoss: this.#lasting, intervalMs: faultMs, kinds: faults, bitRot };
+    this.faults = new FaultPlan(world, this.#cluster, faultOptions, journal);
     const clients = profile.bareClients + profile.realClients;
     const workloadOptions = {
       bareClients: profile.bareClients,
       realClients: profile.realClients,
       keys: this.#keys,
       // Batches and bursts make more than one operation of an action.
-      intervalMs: (clients * LOAD_MS * 1.4) / profile.operations,
+      intervalMs: (clients * profile.loadMs * 1.4) / profile.operations,
       valueBytesMax,
       keyBytesMax: KEY_BYTES_MAX,
       largeShare: profile.largeShare,
@@ -176,9 +196,17 @@ class Run {
       ttlShare: profile.ttlShare,
       deleteShare: profile.deleteShare,
       scanShare: profile.scanShare,
+      backupMs: profile.backupMs,
+      evicts: this.#evicts,
       lateMsMax: this.faults.delaysAnswers ? undefined : LATE_MS_MAX,
     };
     this.load = new Workload(world, this.#cluster, workloadOptions, broken, journal);
+    this.#floors = new FloorWatch(world, this.#cluster, this.#keys, this.load.history, broken);
+  }
+
+  /** What the load brought about, as far as it must. */
+  activity(): Record<string, number> {
+    return { ...this.#activity.total(this.#cluster), backups: this.load.backups };
   }
 
   async execute(): Promise<void> {
@@ -186,9 +214,10 @@ class Run {
     const endMs = world.nowMs + this.#loadMs;
     this.load.run(endMs + CALM_MS);
     this.faults.run(endMs);
+    this.#floors.run(endMs + CALM_MS);
     for (let check = 1; check <= CURSOR_CHECKS; check++) {
       await world.play(endMs - (this.#loadMs * (CURSOR_CHECKS - check)) / CURSOR_CHECKS);
-      checkCursors(world, this.#cluster, this.#broken);
+      checkCursors(world, this.#cluster, this.#evicts, this.#broken);
     }
     this.faults.heal();
     await world.play(world.nowMs + CALM_MS);
@@ -218,21 +247,25 @@ class Run {
     if (!world.runUntil(idle, world.nowMs + CATCH_UP_MS)) {
       broken.add(`the streams are not idle ${CATCH_UP_MS / 1000} s after everything healed`);
     }
-    checkCursors(world, cluster, broken);
+    checkCursors(world, cluster, this.#evicts, broken);
     // The streams bring what was missed, comparison what no log knew: nobody has to read a key for that.
+    if (this.faults.kinds.includes('bit-rot')) world.run(world.nowMs + ROT_HEALED_MS);
     for (let waitedMs = 0; waitedMs < CONVERGE_MS && !isConverged(world, cluster, this.#keys); waitedMs += STEP_MS) {
       world.run(world.nowMs + STEP_MS);
     }
     checkConverged(world, cluster, this.#keys, broken);
+    this.#floors.look();
     const expiring = this.faults.movesClocks ? history.writes.filter(({ ttlMs }) => ttlMs > 0) : [];
     const final = readAll(cluster, this.#keys, new Set(expiring.map(({ key }) => key)), broken);
     world.run(world.nowMs + 500);
     checkConverged(world, cluster, this.#keys, broken);
-    checkLogs(cluster, history, broken);
-    checkRegular(history, this.faults.movesClocks, broken);
-    if (!this.faults.movesClocks) checkExpiry(history, broken);
-    checkScans(history, broken);
-    checkHistory(history, final, this.#lasting, broken);
+    const evicts = this.#evicts;
+    const { movesClocks } = this.faults;
+    checkLogs(cluster, history, evicts, broken);
+    checkRegular(history, { movedClocks: movesClocks, evicts }, broken);
+    if (!movesClocks) checkExpiry(history, broken);
+    checkScans(history, evicts, broken);
+    checkHistory(history, final, this.#lasting, evicts, broken);
   }
 }
 

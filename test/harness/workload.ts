@@ -1,3 +1,4 @@
+import { BackupActor } from './backup-actor.js';
 import { BareActor } from './bare-actor.js';
 import { LEVEL } from './bare-client.js';
 import type { BrokenPromises } from './broken-promise.js';
@@ -39,6 +40,10 @@ export interface WorkloadOptions {
   readonly deleteShare: number;
   /** Share of scans among the operations of the client library. */
   readonly scanShare: number;
+  /** Mean time between two backups; 0: none are taken. */
+  readonly backupMs: number;
+  /** Values may go at any time. */
+  readonly evicts: boolean;
   /** How long after its deadline an answer of a node may come; undefined where a fault explains any delay. */
   readonly lateMsMax: number | undefined;
 }
@@ -79,6 +84,7 @@ export class Workload {
   readonly #actors: Actor[] = [];
   readonly #random: SimRandom;
   readonly #order: PipelineOrder = new PipelineOrder();
+  readonly #backups: BackupActor | undefined;
   #untilMs = 0;
 
   constructor(
@@ -98,12 +104,19 @@ export class Workload {
       // Some programs hand their session token on to each other.
       this.#actors.push(new ClientActor(this.#context, `client-${index}`, index % 2 === 0 ? token : { counter: 0 }));
     }
+    if (options.backupMs > 0) this.#backups = new BackupActor(this.#context, options.backupMs);
+  }
+
+  /** Backups that were taken. */
+  get backups(): number {
+    return this.#backups?.taken ?? 0;
   }
 
   /** Lets every client ask until a moment of the world. */
   run(untilMs: number): void {
     this.#untilMs = untilMs;
     for (const actor of this.#actors) this.#next(actor);
+    this.#backups?.run(untilMs);
   }
 
   /** Whether enough operations succeeded, and few enough had an unknown outcome, for the run to count. */
@@ -112,7 +125,9 @@ export class Workload {
   }
 
   unanswered(): string[] {
-    return this.#actors.flatMap((actor) => actor.unanswered());
+    return [...this.#actors, ...(this.#backups === undefined ? [] : [this.#backups])].flatMap((actor) =>
+      actor.unanswered(),
+    );
   }
 
   /** Half of all requests go to the first few keys. */
@@ -179,10 +194,18 @@ export class Workload {
     return begun;
   }
 
-  answerRead(key: string, begun: Begun, quorum: boolean, stamp: SeenStamp | undefined, content: Content): void {
+  /** `counts`: it was an operation of a client. */
+  answerRead(
+    key: string,
+    begun: Begun,
+    quorum: boolean,
+    stamp: SeenStamp | undefined,
+    content: Content,
+    counts = true,
+  ): void {
     const answered = this.history.moment();
     const answeredMs = this.#context.world.nowMs;
-    this.done++;
+    if (counts) this.done++;
     const { moment, ms: begunMs } = begun;
     if (stamp !== undefined && stamp.counter > 0) this.#checkAnswer(key, quorum, stamp, content.kind === 'absent');
     this.history.reads.push({ key, quorum, begun: moment, answered, begunMs, answeredMs, stamp, content });
@@ -247,16 +270,19 @@ export class Workload {
   }
 
   /**
-   * Owners that hold a version durably, or a newer one. One that is down is given the benefit of the doubt. For a key
-   * that is absent the stamp may be a floor: having no value is enough.
+   * Owners that hold a version durably, or a newer one. One that is down, or whose bits flip, is given the benefit of the
+   * doubt. For a key that is absent the stamp may be a floor: having no value is enough.
    */
   #holdersOf(key: string, stamp: SeenStamp, isAbsent = false): { holders: number; owners: number; text: () => string } {
-    const { world, cluster } = this.#context;
+    const { world, cluster, options } = this.#context;
     const versions = ownersOf(world, cluster, key);
     const holders = versions.filter((version) => {
-      if (version === 'down' || (isAbsent && (version.expires || version.text() === undefined))) return true;
+      if (version === 'down' || world.disk(version.node).isDamaged) return true;
+      const hasNone = version.text() === undefined;
+      if (isAbsent && (version.expires || hasNone)) return true;
       const order = orderOf(version.stamp, stamp);
-      return order > 0 || (order === 0 && version.durable);
+      // Only what is durable is evicted, and at the stamp that it has.
+      return order > 0 || (order === 0 && (version.durable || (options.evicts && hasNone)));
     });
     const text = (): string =>
       versions

@@ -1,10 +1,11 @@
 /** `npm run mutants [-- NAME... --seeds K --processes P]`: every planted bug is caught by the simulator (docs/testing.md). */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { huntMutant } from './hunt-mutant.js';
+import { type Hunt, huntMutant, SoundSeeds } from './hunt-mutant.js';
 import { MUTANTS } from './mutants.js';
 
 const SEEDS_MAX = 500;
+const TEXT_MAX = 160;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -16,18 +17,33 @@ async function main(args: readonly string[]): Promise<number> {
   });
   const seedsMax = Number(values.seeds ?? SEEDS_MAX);
   const processes = Number(values.processes ?? availableParallelism());
-  const chosen = names.length === 0 ? MUTANTS : MUTANTS.filter(({ name }) => names.includes(name));
-  if (chosen.length === 0) throw new Error(`there is no such mutant; there are ${MUTANTS.map(({ name }) => name)}`);
-  const survivors: string[] = [];
-  for (const { name } of chosen) {
-    const caught = await huntMutant(name, seedsMax, processes);
-    if (caught === undefined) survivors.push(name);
-    console.log(
-      caught === undefined
-        ? `SURVIVED ${name} for ${seedsMax} seeds`
-        : `caught ${name} after ${caught.seeds} seeds, seed ${caught.seed}: ${caught.broken.split('\n')[0].slice(0, 160)}`,
-    );
+  const unknown = names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
+  if (unknown.length > 0) {
+    console.error(`there is no mutant ${unknown.join(', ')}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
+    return 2;
   }
-  console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants were caught`);
-  return survivors.length === 0 ? 0 : 1;
+  const chosen = names.length === 0 ? MUTANTS : MUTANTS.filter(({ name }) => names.includes(name));
+  const sound = new SoundSeeds();
+  const unsound = new Set<string>();
+  let caught = 0;
+  try {
+    for (const { name, workload } of chosen) {
+      const hunt = await huntMutant(name, seedsMax, processes, sound);
+      if (hunt.caught !== undefined) caught++;
+      for (const what of hunt.unsound) unsound.add(what);
+      console.log(line(name, workload, seedsMax, hunt));
+    }
+  } finally {
+    sound.close();
+  }
+  console.log(`${caught} of ${chosen.length} mutants were caught`);
+  for (const what of unsound) console.log(`FAILS WITHOUT ANY MUTANT: ${what}`);
+  return caught === chosen.length && unsound.size === 0 ? 0 : 1;
+}
+
+function line(name: string, workload: string | undefined, seedsMax: number, { caught }: Hunt): string {
+  const load = workload === undefined ? '' : ` of the load ${workload}`;
+  if (caught === undefined) return `SURVIVED ${name} for ${seedsMax} seeds${load}`;
+  const { seed, seeds, broken } = caught;
+  return `caught ${name} after ${seeds} seeds, seed ${seed}${load}: ${broken.split('\n')[0].slice(0, TEXT_MAX)}`;
 }

@@ -21,6 +21,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'repair-counts-when-refused',
     why: 'A replica that could not store the repair counts as a holder.',
+    workload: 'full',
     file: COORDINATOR,
     find: '(frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member); else { operation.holders',
     replace: 'false) this.#failMember(operation, member); else { operation.holders',
@@ -36,6 +37,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'one-read-of-what-is-not-durable',
     why: 'A read at `one` returns a record that is not synced.',
+    workload: 'slow',
     file: COORDINATOR,
     find: 'const { durable } = found;',
     replace: 'const durable = true;',
@@ -44,6 +46,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'replica-speaks-of-what-is-not-durable',
     why: "A replica answers a coordinator's question with a record that is not synced.",
+    workload: 'slow',
     file: 'dist/src/replication/replica.js',
     find: 'const durable = !has || found.durable;',
     replace: 'const durable = true;',
@@ -52,6 +55,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'held-replies-leave-early',
     why: 'Replies that wait for the log leave with the next sync, whatever it covers.',
+    workload: 'slow',
     file: 'dist/src/replication/held-replies.js',
     find: 'index < this.#lsns.length && this.#lsns[index] <= lsn',
     replace: 'index < this.#lsns.length',

@@ -8,6 +8,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledges-before-sync',
     why: 'A record counts as durable when it is written, not when it is synced.',
+    workload: 'slow',
     file: 'dist/src/storage/store.js',
     find: "return this.#options.durability === 'sync' ? writer.syncedLsn : writer.writtenLsn;",
     replace: 'return writer.writtenLsn;',
@@ -16,6 +17,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'sync-covers-what-came-later',
     why: 'When a sync ends, what was written while it ran counts as synced.',
+    workload: 'slow',
     file: WRITER,
     find: 'this.syncedLsn = this.#syncMark.lsn;',
     replace: 'this.syncedLsn = this.writtenLsn;',
@@ -24,6 +26,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'one-of-two-files-synced',
     why: 'A batch over two segments counts as synced when one of them is.',
+    workload: 'churn',
     file: WRITER,
     find: 'if (--this.#syncsRunning === 0)',
     replace: 'if (--this.#syncsRunning === this.#syncing.length - 1)',

@@ -8,6 +8,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'floor-ignored-for-absent-keys',
     why: 'An absent key answers as one that was never written, whatever was purged.',
+    workload: 'purge',
     file: 'dist/src/storage/found-record.js',
     find: 'this.counter = this.lost ? 0 : floors.counters[partition];',
     replace: 'this.counter = 0;',
@@ -16,6 +17,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'floor-lets-old-versions-in',
     why: 'A version at or below the floor of a key that was purged is taken in.',
+    workload: 'purge',
     file: CATALOG,
     find: 'if (held === 0) { if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {',
     replace: 'if (held === 0) { if (false) {',
@@ -24,6 +26,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'purge-without-evidence',
     why: 'A replica purges without having compared with every other owner.',
+    workload: 'purge',
     file: PURGER,
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace: '',
@@ -32,6 +35,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'purge-on-the-evidence-of-one',
     why: 'A replica purges when it compared equal with one of the other owners.',
+    workload: 'purge',
     file: PURGER,
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace:
@@ -39,16 +43,9 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     isSeldomMet: true,
   },
   {
-    name: 'purge-ignores-clocks-of-peers',
-    why: 'A floor is above what a peer may still stamp.',
-    file: PURGER,
-    find: 'clock = Math.min(clock, peers[member]?.peerCounter ?? 0);',
-    replace: '',
-    isSeldomMet: true,
-  },
-  {
     name: 'purged-tombstone-dropped-in-compaction',
     why: 'Compaction leaves out a purged tombstone although older segments stand.',
+    workload: 'purge',
     file: CATALOG,
     find: 'if (kind === RecordKind.tombstone) return Fate.carry;',
     replace: 'if (kind === RecordKind.tombstone) return Fate.drop;',
@@ -57,6 +54,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'comparison-fetches-nothing',
     why: 'Replicas compare and do not fetch what they lack.',
+    workload: 'slow',
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));',
     replace: 'focus.missing = [];',
@@ -65,6 +63,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'comparison-blind-to-stamps',
     why: 'Roots are always found equal.',
+    workload: 'slow',
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'const different = new Set(differing);',
     replace: 'const different = new Set(); differing = [];',
@@ -73,6 +72,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'expired-value-comes-back',
     why: 'A quorum read returns a value whose deadline has passed.',
+    workload: 'expiry',
     file: 'dist/src/replication/read-operation.js',
     find: '(this.expiresAtMs === 0 || this.expiresAtMs > wallMs)',
     replace: 'true',
@@ -81,6 +81,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'stamped-again-without-deadline',
     why: 'A write that is stamped again loses its deadline.',
+    workload: 'expiry',
     file: 'dist/src/replication/write-coordinator.js',
     find: 'offset + valueAt, lengthOf(kindLength) - valueAt, expiresAtMs);',
     replace: 'offset + valueAt, lengthOf(kindLength) - valueAt, 0);',
@@ -89,6 +90,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'written-back-without-deadline',
     why: 'A version that a read writes to its own node loses its deadline.',
+    workload: 'expiry',
     file: 'dist/src/replication/read-coordinator.js',
     find: 'key.length, value.length, operation.expiresAtMs);',
     replace: 'key.length, value.length, 0);',
@@ -97,6 +99,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'scan-believes-the-first-page',
     why: 'A scan moves on to the end of the page that reaches furthest, past what other replicas have not shown.',
+    workload: 'expiry',
     file: 'dist/src/replication/merge-pages.js',
     find: 'return order(key, limit) <= 0;',
     replace: 'return true;',
@@ -105,6 +108,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'scan-takes-the-older-version',
     why: 'Of two versions of a key a scan believes the older one.',
+    workload: 'expiry',
     file: 'dist/src/replication/merge-pages.js',
     find: 'compareStamps(left.counter, left.node, right.counter, right.node) > 0',
     replace: 'compareStamps(left.counter, left.node, right.counter, right.node) < 0',

@@ -14,6 +14,8 @@ export interface Mutant {
   /** Stands there exactly once; whitespace stands for any whitespace. */
   readonly find: string;
   readonly replace: string;
+  /** The kind of load that shows it soonest; any, as the seed has it, when none is named. */
+  readonly workload?: string;
   /** It takes many seeds: `npm run mutants` hunts it, `npm test` does not. */
   readonly isSeldomMet?: true;
 }
@@ -26,3 +28,9 @@ export const MUTANTS: readonly Mutant[] = [
   ...UPKEEP_MUTANTS,
   ...CLIENT_MUTANTS,
 ];
+
+export function mutantOf(name: string): Mutant {
+  const mutant = MUTANTS.find((candidate) => candidate.name === name);
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
+  return mutant;
+}

@@ -1,6 +1,6 @@
 import { register } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
-import { MUTANTS } from './mutants.js';
+import { mutantOf } from './mutants.js';
 
 /** What the loader hook is told, and tells back. */
 export interface PlantOrder {
@@ -19,9 +19,7 @@ export interface Planted {
  * the file to the engine. Nothing on disk changes, and no switch exists that a release could carry.
  */
 export function plantMutant(name: string): Planted {
-  const mutant = MUTANTS.find((candidate) => candidate.name === name);
-  if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
-  const { file, find, replace } = mutant;
+  const { file, find, replace } = mutantOf(name);
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise<string>((resolve) => {
     port1.once('message', resolve);

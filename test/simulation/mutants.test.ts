@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import test from 'ava';
-import { huntMutant } from '../mutants/hunt-mutant.js';
+import { huntMutant, SoundSeeds } from '../mutants/hunt-mutant.js';
 import { MUTANTS } from '../mutants/mutants.js';
 
 /** Planted bugs hunted by one run of the tests; `npm run mutants` hunts them all. */
@@ -11,11 +11,15 @@ const soon = MUTANTS.filter(({ isSeldomMet }) => isSeldomMet !== true);
 const first = randomInt(soon.length);
 const part = [...soon, ...soon].slice(first, first + PART);
 
+const sound = new SoundSeeds();
+test.after.always(() => sound.close());
+
 for (const { name, why } of part) {
   test.serial(`the simulator catches the mutant ${name}: ${why}`, async (t) => {
     t.timeout(240_000);
-    const caught = await huntMutant(name, SEEDS_MAX, 2);
+    const { caught, unsound } = await huntMutant(name, SEEDS_MAX, 2, sound);
     t.truthy(caught, `npm run mutants -- ${name}`);
+    t.deepEqual(unsound, []);
     if (caught !== undefined) t.log(`seed ${caught.seed}: ${caught.broken.split('\n')[0]}`);
   });
 }

@@ -6,21 +6,11 @@ const SEEDS = [11, 12, 13];
 
 async function run(seed: number): Promise<RunReport> {
   const pool = new WorkerPool(1);
-  const reports: RunReport[] = [];
-  let isGiven = false;
   try {
-    await pool.run(
-      () => {
-        if (isGiven) return undefined;
-        isGiven = true;
-        return { seed };
-      },
-      (report) => reports.push(report),
-    );
+    return await pool.runOne({ seed });
   } finally {
     pool.close();
   }
-  return reports[0];
 }
 
 test('two processes that run the same seed do the same, to the last event', async (t) => {

@@ -29,7 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (options.seeds > 1) for (const line of summary.lines()) console.log(line);
     for (const report of summary.failed.slice(0, FAILURES_SHOWN)) await show(options, report);
     for (const { seed } of summary.failed.slice(FAILURES_SHOWN)) console.log(`failed too: ${command(options, seed)}`);
-    for (const kind of summary.toothless) console.log(`the fault ${kind} was drawn and never bit: it does not work`);
+    for (const what of summary.toothless) console.log(what);
     return summary.failed.length === 0 && summary.toothless.length === 0 ? 0 : 1;
   } finally {
     pool.close();
@@ -79,18 +79,12 @@ async function show(options: SimOptions, report: RunReport): Promise<void> {
   for (const text of report.broken.slice(0, BROKEN_SHOWN)) console.log(`  ${text}`);
   if (report.broken.length > BROKEN_SHOWN) console.log(`  and ${report.broken.length - BROKEN_SHOWN} more`);
   if (options.trace) return;
-  let isGiven = false;
-  const give = (): SimulateOptions | undefined => {
-    if (isGiven) return undefined;
-    isGiven = true;
-    return { seed, minutes: options.minutes, workload: options.workload, trace: 'around' };
-  };
   const again = new WorkerPool(1);
   try {
-    await again.run(give, ({ trace, hash }) => {
-      if (hash !== report.hash) console.log(`  NOT REPRODUCED: trace hash ${hash} instead of ${report.hash}`);
-      for (const line of trace.slice(-TRACE_LINES_SHOWN)) console.log(`  ${line}`);
-    });
+    const { minutes, workload } = options;
+    const { trace, hash } = await again.runOne({ seed, minutes, workload, trace: 'around' });
+    if (hash !== report.hash) console.log(`  NOT REPRODUCED: trace hash ${hash} instead of ${report.hash}`);
+    for (const line of trace.slice(-TRACE_LINES_SHOWN)) console.log(`  ${line}`);
   } finally {
     again.close();
   }
