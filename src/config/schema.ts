@@ -90,7 +90,12 @@ const schema = {
     'sync: an answer means on disk; interval: every sync_interval; none: memory only',
   ),
   syncIntervalMs: storage('sync_interval', kind.durationMs(1, 60_000), 100, 'for durability = "interval"'),
-  segmentBytes: storage('segment_size', kind.powerOfTwoBytes(256 * KiB, GiB), 16 * MiB, 'one log file and its memory'),
+  segmentBytes: storage(
+    'segment_size',
+    kind.powerOfTwoBytes(256 * KiB, GiB),
+    16 * MiB,
+    'most bytes of one log file and its memory; small while there is little data',
+  ),
   memoryBytesMax: storage(
     'max_memory',
     kind.bytes(64 * MiB, 1024 * GiB, 'no bound'),

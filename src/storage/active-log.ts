@@ -7,19 +7,17 @@ import type { SealedFiles } from './sealed-files.js';
 import { Segment } from './segment.js';
 import { keptBytes } from './segment-copy.js';
 import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
+import {
+  BATCH_OVERHEAD_BYTES,
+  META_RESERVE_BYTES,
+  SEGMENT_OVERHEAD_BYTES,
+  type SegmentSizes,
+  usableBytes,
+} from './segment-sizes.js';
 import type { SegmentSupply } from './segment-supply.js';
 import type { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
 import type { Room } from './store-options.js';
-
-/**
- * Kept free in the last segment that has a file, for meta records: 600 extensions of the clock's lease of 100 bytes, or
- * a few topologies, while the disk is full.
- */
-const META_RESERVE_BYTES: number = 64 * 1024;
-/** A batch header in front and the closing one behind; with the header, what a segment needs beside one record. */
-const BATCH_OVERHEAD_BYTES: number = 2 * BATCH_HEADER_BYTES;
-export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERHEAD_BYTES + META_RESERVE_BYTES;
 
 /** Files behind the log: absent when nothing is durable. */
 export interface LogFiles {
@@ -38,7 +36,7 @@ export class ActiveLog {
   readonly #files: LogFiles | undefined;
   readonly #pool: BufferPool;
   readonly #readLsn: () => number;
-  readonly #segmentBytes: number;
+  readonly #sizes: SegmentSizes;
   /** The largest record: what an empty segment takes, and what 28 bits can say. */
   readonly #usableBytes: number;
   #nextId: number;
@@ -55,7 +53,8 @@ export class ActiveLog {
     files: LogFiles | undefined,
     pool: BufferPool,
     readLsn: () => number,
-    segmentBytes: number,
+    segmentBytesMax: number,
+    sizes: SegmentSizes,
     lastLsn: number,
     previous: { readonly id: number; readonly end: number },
     continued: Segment | undefined,
@@ -65,14 +64,14 @@ export class ActiveLog {
     this.#files = files;
     this.#pool = pool;
     this.#readLsn = readLsn;
-    this.#segmentBytes = segmentBytes;
-    this.#usableBytes = Math.min(RECORD_BYTES_MAX, segmentBytes - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES);
+    this.#sizes = sizes;
+    this.#usableBytes = Math.min(RECORD_BYTES_MAX, usableBytes(segmentBytesMax));
     this.#nextId = previous.id + 1;
     this.lastLsn = lastLsn;
     for (const segment of catalog.segments.ordered) {
       if (segment !== continued) this.#sealedBytes += touchedBytes(segment);
     }
-    this.active = continued ?? this.#open(previous.id, previous.end);
+    this.active = continued ?? this.#open(previous.id, previous.end, 0);
   }
 
   /** Memory of the segments that was touched, spare buffers included. */
@@ -91,8 +90,11 @@ export class ActiveLog {
       return needed <= active.capacity || this.#segments.hasFreeSlot ? 'ok' : 'memory-full';
     }
     if (files.writer.full) return 'disk-full';
-    const hasNext = files.supply.count > 0 && this.#segments.hasFreeSlot;
-    if (active.file !== undefined && (hasNext || needed + META_RESERVE_BYTES <= active.capacity)) return 'ok';
+    if (active.file !== undefined) {
+      if (needed + META_RESERVE_BYTES <= active.capacity) return 'ok';
+      if (bytes <= this.#nextUsableBytes && this.#segments.hasFreeSlot) return 'ok';
+      if (files.supply.count > 0) this.#widen(bytes);
+    }
     if (!this.#segments.hasFreeSlot) return 'memory-full';
     return files.supply.full ? 'disk-full' : 'busy';
   }
@@ -100,10 +102,14 @@ export class ActiveLog {
   /** Whether records of `bytes` altogether, the largest of `largest`, can be appended one after the other. */
   roomForRun(bytes: number, largest: number): Room {
     if (this.#files === undefined) return this.room(largest);
-    if (bytes <= this.#usableBytes) return this.room(bytes);
-    const next = this.#files.supply.count;
-    const free = this.freeBytes + next * (this.#usableBytes - largest);
-    return bytes + largest <= free && this.#segments.hasFreeSlot ? this.room(largest) : 'busy';
+    const { supply } = this.#files;
+    if (supply.count > 0 && largest > this.#nextUsableBytes) return this.room(largest);
+    let free = this.freeBytes;
+    if (bytes <= free) return this.room(bytes);
+    for (const next of supply.readyBytes) free += Math.max(0, usableBytes(next) - largest);
+    if (bytes + largest <= free && this.#segments.hasFreeSlot) return this.room(largest);
+    if (bytes > usableBytes(this.#sizes.bytes)) this.#widen(bytes);
+    return 'busy';
   }
 
   /**
@@ -145,21 +151,38 @@ export class ActiveLog {
     const prepared = files.supply.take();
     files.supply.refill();
     if (prepared === undefined) return;
-    if (prepared.id !== active.id) throw new Error(`file ${prepared.id} came for segment ${active.id}`);
+    if (prepared.id !== active.id || prepared.bytes !== active.capacity) {
+      throw new Error(`file ${prepared.id} came for segment ${active.id}`);
+    }
     active.file = prepared.file;
     files.writer.resume();
   }
 
+  /** The largest record that the next segment would take; 0 when there is none. */
+  get #nextUsableBytes(): number {
+    const supply = this.#files?.supply;
+    if (supply === undefined) return this.#usableBytes;
+    return supply.count === 0 ? 0 : Math.min(this.#usableBytes, usableBytes(supply.nextBytes));
+  }
+
+  /** The next segment must hold so many bytes of records, if any can. */
+  #widen(bytes: number): void {
+    this.#sizes.widen(bytes + SEGMENT_OVERHEAD_BYTES);
+    this.#files?.supply.widen();
+  }
+
   #roll(bytes: number): Segment {
     const sealed = this.active;
-    const ready = this.#segments.hasFreeSlot && (this.#files === undefined || this.#files.supply.count > 0);
-    if (!ready || bytes > this.#usableBytes) {
+    if (!this.#segments.hasFreeSlot || bytes > this.#nextUsableBytes) {
       throw new StorageError('full', segmentPath(sealed.id), sealed.tail, `no room in the log for ${bytes} bytes`);
     }
-    // The file must end where the next one says that it does: not behind a header that nothing took the place of.
-    if (sealed.closingHeaderAt === sealed.tail) this.#files?.writer.openBatch(sealed);
+    // The file must end where the next one says that it does: not behind a header that nothing took the place of, and not
+    // without a header of its own when nothing was put into it.
+    if (sealed.closingHeaderAt === sealed.tail || sealed.tail === SEGMENT_HEADER_BYTES) {
+      this.#files?.writer.openBatch(sealed);
+    }
     this.#sealedBytes += touchedBytes(sealed);
-    this.active = this.#open(sealed.id, sealed.tail);
+    this.active = this.#open(sealed.id, sealed.tail, bytes);
     this.#files?.writer.seal(sealed);
     this.#files?.sealed.add(sealed);
     this.#releaseDead();
@@ -205,11 +228,13 @@ export class ActiveLog {
     this.#files?.sealed.drop(dead);
   }
 
-  #open(previousId: number, previousEnd: number): Segment {
+  /** The next segment, for a record of `bytes`. */
+  #open(previousId: number, previousEnd: number, bytes: number): Segment {
     const id = this.#files?.supply.nextReadyId ?? this.#nextId++;
-    const memory = this.#pool.take();
+    if (this.#files === undefined) this.#sizes.widen(bytes + SEGMENT_OVERHEAD_BYTES);
+    const memory = this.#pool.take(this.#files?.supply.nextBytes ?? this.#sizes.bytes);
     const segment = new Segment(id, id, memory.buffer, this.lastLsn + 1);
-    if (memory.recycled) segment.touchedBytes = this.#segmentBytes;
+    if (memory.recycled) segment.touchedBytes = segment.capacity;
     writeSegmentHeader(segment.view, {
       id,
       generation: segment.generation,
@@ -226,5 +251,5 @@ export class ActiveLog {
 }
 
 function touchedBytes(segment: Segment): number {
-  return Math.max(segment.tail, segment.touchedBytes);
+  return Math.max(segment.tail, segment.touchedBytes) + segment.liveMapBytes;
 }

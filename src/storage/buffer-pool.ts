@@ -1,31 +1,38 @@
-/** Spare segment buffers kept: one to write into while another is being copied out of. */
-const SPARE_MAX = 2;
+/**
+ * Spare segment buffers kept: one to write into and one to copy into, while what a group of segments leaves behind waits
+ * for the next ones.
+ */
+const SPARE_MAX = 4;
 
 /**
  * Memory of segments that are gone, for those to come. A fresh buffer of 8 MiB costs 6 ms of first-touch faults, a
- * recycled one 0.1 ms. Recycled memory is full of old records: checksums cover the generation for that reason.
+ * recycled one 0.1 ms, and a garbage collection for each few of them. Recycled memory is full of old records: checksums
+ * cover the generation for that reason.
  */
 export class BufferPool {
+  /** The most recently used last: it is the one that the processor's cache still holds. */
   readonly #spare: ArrayBuffer[] = [];
-  readonly #segmentBytes: number;
-
-  constructor(segmentBytes: number) {
-    this.#segmentBytes = segmentBytes;
-  }
-
   /** Memory held for later. */
-  get bytes(): number {
-    return this.#spare.length * this.#segmentBytes;
+  bytes = 0;
+
+  /** Memory for a segment of so many bytes; `recycled` when it was touched before. */
+  take(bytes: number): { readonly buffer: ArrayBuffer; readonly recycled: boolean } {
+    const at = this.#spare.findLastIndex((spare) => spare.byteLength === bytes);
+    if (at === -1) return { buffer: new ArrayBuffer(bytes), recycled: false };
+    const [buffer] = this.#spare.splice(at, 1);
+    this.bytes -= bytes;
+    return { buffer, recycled: true };
   }
 
-  /** Memory for a segment; `recycled` when it was touched before. */
-  take(): { readonly buffer: ArrayBuffer; readonly recycled: boolean } {
-    const buffer = this.#spare.pop();
-    if (buffer !== undefined) return { buffer, recycled: true };
-    return { buffer: new ArrayBuffer(this.#segmentBytes), recycled: false };
-  }
-
+  /** Keeps it, in the place of what was not used for longest. Only sizes that are asked for are kept: powers of two. */
   give(buffer: ArrayBuffer): void {
-    if (buffer.byteLength === this.#segmentBytes && this.#spare.length < SPARE_MAX) this.#spare.push(buffer);
+    if (!isPowerOfTwo(buffer.byteLength)) return;
+    this.#spare.push(buffer);
+    this.bytes += buffer.byteLength;
+    if (this.#spare.length > SPARE_MAX) this.bytes -= this.#spare.shift()?.byteLength ?? 0;
   }
+}
+
+function isPowerOfTwo(bytes: number): boolean {
+  return bytes > 0 && (bytes & (bytes - 1)) === 0;
 }

@@ -16,6 +16,7 @@ import { decodeFloor, Floors, isRecordPurgedBy, type KeptFloor, partitionOfFloor
 import { KeyIndex } from './key-index.js';
 import { LostKeys } from './lost-keys.js';
 import type { Placement } from './placement.js';
+import { headerIsPlausible } from './record-check.js';
 import type { Segment } from './segment.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 import type { SegmentTable } from './segment-table.js';
@@ -126,7 +127,7 @@ export class Catalog {
     this.versions.add(partition, hash, kind, segment.view, offset);
     if (kind === RecordKind.tombstone) this.tombstones++;
     else this.keys++;
-    segment.liveBytes += bytes;
+    segment.gainLive(offset, bytes);
     this.liveBytes += bytes;
     return Verdict.newest;
   }
@@ -155,10 +156,10 @@ export class Catalog {
     const name = this.#metaName(segment, offset);
     const held = this.#metas.get(name);
     if (held !== undefined && held.lsn > lsn) return name;
-    if (held !== undefined) this.#loseLive(held.segment, sizeAt(held.segment.view, held.offset));
+    if (held !== undefined) this.#loseLive(held.segment, held.offset, sizeAt(held.segment.view, held.offset));
     this.#metas.set(name, { segment, offset, lsn });
     const bytes = sizeAt(segment.view, offset);
-    segment.liveBytes += bytes;
+    segment.gainLive(offset, bytes);
     this.liveBytes += bytes;
     return name;
   }
@@ -198,6 +199,17 @@ export class Catalog {
   }
 
   /**
+   * Where in the 16 bytes from `unit` on the record begins that is in force there (`Segment.nextLive`); 0 when damage hides
+   * it. A place counts only if the index leads there, so no content of a value is taken for a record. Hot.
+   */
+  liveAt(segment: Segment, unit: number): number {
+    for (let offset = unit; offset < unit + 16; offset += 4) {
+      if (headerIsPlausible(segment, offset) && this.fate(segment, offset) === Fate.move) return offset;
+    }
+    return 0;
+  }
+
+  /**
    * A record was copied to another place: whatever still points to the old one points to the new one. Says whether
    * anything did. The LSN and all else stays.
    */
@@ -216,8 +228,8 @@ export class Catalog {
       this.index.replaceFound(this.segments.locationOf(to, toOffset));
     }
     const bytes = paddedRecordBytes(lengthOf(kindLength));
-    from.liveBytes -= bytes;
-    to.liveBytes += bytes;
+    from.loseLive(fromOffset, bytes);
+    to.gainLive(toOffset, bytes);
     return true;
   }
 
@@ -295,7 +307,7 @@ export class Catalog {
     this.liveBytes = 0;
     this.#metas.clear();
     for (const segment of this.segments.ordered) {
-      segment.liveBytes = 0;
+      segment.loseAllLive();
       segment.tombstoneBytes = 0;
       segment.expiringBytes = 0;
       this.#admitAll(segment);
@@ -358,11 +370,11 @@ export class Catalog {
     if (kind === RecordKind.tombstone) this.tombstones--;
     else this.keys--;
     this.#noteHiding(segment, offset, kind, bytes);
-    this.#loseLive(segment, bytes);
+    this.#loseLive(segment, offset, bytes);
   }
 
-  #loseLive(segment: Segment, bytes: number): void {
-    segment.liveBytes -= bytes;
+  #loseLive(segment: Segment, offset: number, bytes: number): void {
+    segment.loseLive(offset, bytes);
     this.liveBytes -= bytes;
   }
 

@@ -2,10 +2,13 @@ import type { Clock } from '../ports/clock.js';
 import type { Counter, Histogram, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { ActiveLog } from './active-log.js';
+import type { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
 import type { SealedFiles } from './sealed-files.js';
+import type { Segment } from './segment.js';
 import { SegmentCompression } from './segment-compression.js';
-import { mayHide, SegmentCopy, SLICE_UNITS } from './segment-copy.js';
+import { copyBytesMax, mayHide, SegmentCopy, SLICE_UNITS } from './segment-copy.js';
+import type { SegmentSizes } from './segment-sizes.js';
 import { chooseVictims, DEBT_LIVE_SHARE_MAX, hidesNothing, REST_LIVE_SHARE_MAX } from './victims.js';
 
 /** A slice ends after this long. Between two of them everything else has its turn. */
@@ -26,9 +29,11 @@ const COPIED_PER_APPENDED = 0.85;
 /** Debt that is not needed at once is kept for later up to so many segments. */
 const DEBT_SEGMENTS_MAX = 4;
 /** While more than this of the log is live, what is appended is not answered by copying. */
-const LIVE_SHARE_GOAL = 0.67;
+const LIVE_SHARE_GOAL = 0.56;
 /** What may be copied per second although nothing is appended. */
 const REST_BYTES_PER_SECOND: number = 8 * 1024 * 1024;
+/** A copy that is smaller than this part of a segment gets memory of its own. */
+const COPY_FILL_MIN = 0.75;
 /** Above this part of the memory bound room is made as fast as it can be. */
 const MEMORY_PRESSED_SHARE = 0.85;
 const MS_PER_SECOND = 1000;
@@ -41,7 +46,8 @@ export interface CompactorOptions {
   readonly timers: Timers;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
-  readonly segmentBytes: number;
+  readonly pool: BufferPool;
+  readonly sizes: SegmentSizes;
   readonly nextCopyId: number;
   readonly memoryBytesMax: number;
   /** The files of segments that compaction leaves alone are compressed. */
@@ -88,7 +94,7 @@ export class Compactor {
     this.#groups = telemetry.counter('compaction_groups_total', 'Groups of segments that were compacted.');
     this.#sliceSeconds = telemetry.histogram('compaction_slice_seconds', 'Time that one slice held the event loop.');
     log.onSealed = (segment) => {
-      const max = DEBT_SEGMENTS_MAX * options.segmentBytes;
+      const max = DEBT_SEGMENTS_MAX * options.sizes.bytes;
       this.#debt = Math.min(this.#debt + segment.tail * COPIED_PER_APPENDED, max);
       this.#sealed = true;
     };
@@ -107,7 +113,7 @@ export class Compactor {
 
   /** Bytes of a copy that the log does not read from yet. */
   get copyBytes(): number {
-    return this.#state.kind === 'copying' ? this.#state.job.copy.tail : 0;
+    return this.#state.kind === 'copying' ? this.#state.job.copy.capacity : 0;
   }
 
   /**
@@ -124,7 +130,7 @@ export class Compactor {
   /** Forgets the copy that is being made: the index is built again without it. */
   abandon(): void {
     if (this.#state.kind !== 'copying') return;
-    this.#options.catalog.segments.release(this.#state.job.copy);
+    this.#giveUp(this.#state.job);
     for (const segment of this.#state.job.group) segment.leaving = false;
     this.#state = { kind: 'idle' };
   }
@@ -158,7 +164,7 @@ export class Compactor {
 
   /** False when nothing is worth it now. */
   #begin(): boolean {
-    const { catalog, log, segmentBytes, clock } = this.#options;
+    const { catalog, log, sizes, clock } = this.#options;
     this.#sealed = false;
     if (!catalog.segments.hasFreeSlot || this.#writing === WRITING_MAX) return false;
     const { readLsn } = log;
@@ -167,10 +173,10 @@ export class Compactor {
     const paced = this.#isPressed() || (this.#debt > 0 && this.#liveShare() < LIVE_SHARE_GOAL);
     if (!paced && nowMs < this.#restUntilMs) return false;
     const shareMax = paced ? DEBT_LIVE_SHARE_MAX : REST_LIVE_SHARE_MAX;
-    const group = chooseVictims(catalog.segments.ordered, atRest, shareMax, segmentBytes);
+    const group = chooseVictims(catalog.segments.ordered, atRest, shareMax, sizes.bytes);
     if (group.length === 0) return false;
     const carries = (): boolean => group.some(mayHide) && !hidesNothing(catalog.segments.ordered, group);
-    const job = new SegmentCopy(catalog, group, this.#nextCopyId++, carries);
+    const job = new SegmentCopy(catalog, group, this.#nextCopyId++, this.#memoryFor(group), carries);
     const bytes = group.reduce((sum, segment) => sum + segment.liveBytes, 0);
     this.#debt -= bytes;
     this.#restUntilMs = nowMs + (bytes / REST_BYTES_PER_SECOND) * MS_PER_SECOND;
@@ -189,13 +195,13 @@ export class Compactor {
   }
 
   #finish(job: SegmentCopy): void {
-    const { catalog, log, files, onFreed } = this.#options;
+    const { log, files, onFreed } = this.#options;
     const { group, copy } = job;
     const usedBytes = group.reduce((sum, segment) => sum + segment.tail, 0);
     this.#groups.value++;
     this.#state = { kind: 'idle' };
     if (job.isEmpty) {
-      catalog.segments.release(copy);
+      this.#giveUp(job);
       log.replace(group, undefined);
       files?.drop(group);
       this.#freed.value += usedBytes;
@@ -215,6 +221,19 @@ export class Compactor {
     }
     onFreed();
     this.#schedule(SLICE_PAUSE_MS);
+  }
+
+  /** Recycled memory, unless much of it would stay empty. */
+  #memoryFor(group: readonly Segment[]): ArrayBuffer {
+    const { pool, sizes } = this.#options;
+    const bytesMax = copyBytesMax(group);
+    const { bytes } = sizes;
+    return bytesMax <= bytes && bytesMax >= bytes * COPY_FILL_MIN ? pool.take(bytes).buffer : new ArrayBuffer(bytesMax);
+  }
+
+  #giveUp(job: SegmentCopy): void {
+    this.#options.catalog.segments.release(job.copy);
+    this.#options.pool.give(job.copy.bytes.buffer as ArrayBuffer);
   }
 
   #liveShare(): number {

@@ -29,10 +29,9 @@ export function evictRegion(catalog: Catalog, { segment, file, start, end }: Dam
     if (evicted.length > before) recount(catalog, partition);
   }
   // Of several in one region nobody knows how long each was: what is not taken off only delays compaction.
-  if (evicted.length === 1) {
-    segment.liveBytes -= end - start;
-    catalog.liveBytes -= end - start;
-  }
+  const known = evicted.length === 1 ? end - start : 0;
+  for (const { offset } of evicted) segment.loseLive(offset, known);
+  catalog.liveBytes -= known;
   return evicted;
 }
 

@@ -79,9 +79,9 @@ function classify(disk: Disk, id: number, found: Pick<LogFilesFound, 'used' | 'u
   const size = file.size();
   const header = readHeader(file);
   if (header === 'unused') {
-    found.unused.push({ id, file });
+    found.unused.push({ id, file, bytes: size });
   } else if (header === 'damaged' || header.id !== id) {
-    found.damaged.push({ id, file });
+    found.damaged.push({ id, file, bytes: size });
   } else {
     if (size !== header.capacity)
       throw corrupt(path, size, `the file ends, but its header says ${header.capacity} bytes,`);

@@ -5,6 +5,7 @@ import type { RecoveredLog } from './recovery.js';
 import { SealedFiles } from './sealed-files.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
+import type { SegmentSizes } from './segment-sizes.js';
 import { SegmentSupply } from './segment-supply.js';
 import { StorageError } from './storage-error.js';
 import type { StoreOptions } from './store-options.js';
@@ -37,13 +38,14 @@ export function closeLogFiles(files: LogFiles, active: Segment, done: (error?: E
 export function makeLogFiles(
   options: StoreOptions,
   recovered: RecoveredLog,
+  sizes: SegmentSizes,
   events: LogFilesEvents,
 ): LogFiles | undefined {
   const { disk, onDurable } = options;
   if (disk === undefined) return undefined;
   const { catalog, prepared, nextId, lastLsn, proven, continued } = recovered;
   const { onSpace, onFatal } = events;
-  const supply = new SegmentSupply({ ...options, ...events, disk, nextId, prepared });
+  const supply = new SegmentSupply({ ...options, ...events, disk, sizes, nextId, prepared });
   const writer = new LogWriter(options, { onDurable, onSpace, onFatal }, lastLsn, proven);
   const placement = (): ReturnType<typeof manifestPlacement> => manifestPlacement(catalog);
   const sealed = catalog.segments.ordered.filter((segment) => segment !== continued);

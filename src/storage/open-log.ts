@@ -1,8 +1,8 @@
-import { SEGMENT_OVERHEAD_BYTES } from './active-log.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Catalog } from './catalog.js';
 import { type RecoveredLog, recoverLog } from './recovery.js';
 import { COPY_ID_FIRST } from './segment-header.js';
+import { SEGMENT_OVERHEAD_BYTES } from './segment-sizes.js';
 import { SegmentTable } from './segment-table.js';
 import type { StoreOptions } from './store-options.js';
 

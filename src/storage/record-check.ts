@@ -4,6 +4,7 @@ import {
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
   recordChecksum,
+  recordKeyLength,
   recordKindLength,
   recordLsnLow,
   recordSalt,
@@ -51,4 +52,14 @@ export function isSoundRun(bytes: Uint8Array, generation: number, offset: number
     at += paddedRecordBytes(lengthOf(recordKindLength(view, at)));
   }
   return at === bytes.length;
+}
+
+/** Whether a value, tombstone or meta record may lie at `offset`, and be read. Whether it does, only its checksum or the index can say. */
+export function headerIsPlausible(segment: Segment, offset: number): boolean {
+  if (segment.tail - offset < RECORD_HEADER_BYTES) return false;
+  const kindLength = recordKindLength(segment.view, offset);
+  const length = lengthOf(kindLength);
+  if (length < RECORD_HEADER_BYTES || paddedRecordBytes(length) > segment.tail - offset) return false;
+  if (segment.lsnOf(recordLsnLow(segment.view, offset)) > segment.lastLsn) return false;
+  return RECORD_HEADER_BYTES + recordKeyLength(segment.view, offset) <= length;
 }

@@ -18,6 +18,7 @@ import { decodePlacement, PLACEMENT_META } from './placement.js';
 import { endsCleanly, isAllZero, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
 import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentFile, segmentPath } from './segment-header.js';
+import { isSegmentSize } from './segment-sizes.js';
 import type { PreparedFile } from './segment-supply.js';
 import { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
@@ -208,7 +209,7 @@ class Recovery {
       throw corrupt(segmentPath(last.id), last.tail, 'a durable record is damaged');
     }
     const strays: PreparedFile[] = [...this.#files.damaged];
-    for (const { header, file } of this.#files.used) strays.push({ id: header.id, file });
+    for (const { header, file } of this.#files.used) strays.push({ id: header.id, file, bytes: header.capacity });
     for (const unused of this.#files.unused) {
       if (isAllZero(unused.file)) this.#prepared.push(unused);
       else strays.push(unused);
@@ -219,14 +220,19 @@ class Recovery {
       this.#discard(stray);
     }
     const kept = this.#keepPrepared(strays.at(-1)?.id ?? 0);
-    return kept && !rest.sawBytes && strays.length === 0 && (last === undefined || last.capacity === segmentBytes);
+    return (
+      kept &&
+      !rest.sawBytes &&
+      strays.length === 0 &&
+      (last === undefined || isSegmentSize(last.capacity, segmentBytes))
+    );
   }
 
-  /** Files of zeros go on to be used if they have the right size and lie behind all that is not. False when some do not. */
+  /** Files of zeros go on to be used if their sizes are possible and they lie behind all that is not. False when some do not. */
   #keepPrepared(behindId: number): boolean {
     const { segmentBytes } = this.#options;
-    const sameSize = this.#prepared.every(({ file }) => file.size() === segmentBytes);
-    const kept = sameSize ? this.#prepared.filter((prepared) => prepared.id > behindId) : [];
+    const possible = this.#prepared.every(({ bytes }) => isSegmentSize(bytes, segmentBytes));
+    const kept = possible ? this.#prepared.filter((prepared) => prepared.id > behindId) : [];
     for (const prepared of this.#prepared) if (!kept.includes(prepared)) this.#discard(prepared);
     const all = kept.length === this.#prepared.length;
     this.#prepared = kept;
@@ -368,7 +374,7 @@ class Recovery {
   }
 
   #takeMemory(capacity: number): ArrayBuffer {
-    return capacity === this.#options.segmentBytes ? this.#options.pool.take().buffer : new ArrayBuffer(capacity);
+    return this.#options.pool.take(capacity).buffer;
   }
 
   #discard(prepared: PreparedFile): void {

@@ -33,7 +33,6 @@ export interface SealedFilesOptions {
   readonly disk: Disk;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
-  readonly segmentBytes: number;
   readonly writer: LogWriter;
   readonly supply: SegmentSupply;
   /** The segment that takes appends: the chain behind the manifest begins there, or before it. */
@@ -224,11 +223,11 @@ export class SealedFiles {
 
   /** The manifest does not name these files any more. */
   #letGo(gone: readonly SealedFile[]): void {
-    const { supply, segmentBytes } = this.#options;
+    const { supply } = this.#options;
     this.#files = this.#files.filter((file) => !gone.includes(file));
     for (const { segment, compressed, bytes } of gone) {
       const path = segmentFile({ id: segment.id, compressed });
-      if (bytes === segmentBytes && !compressed && supply.wantsSpare) supply.offer(segment.id);
+      if (!compressed && supply.wantsSpare(bytes)) supply.offer(segment.id, bytes);
       else this.#remove(path, bytes);
     }
     supply.refill();

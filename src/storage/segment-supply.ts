@@ -2,18 +2,26 @@ import type { Disk, DiskError, DiskFile } from '../ports/disk.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import { segmentPath } from './segment-header.js';
+import type { SegmentSizes } from './segment-sizes.js';
 
 /** A durable file of zeros that waits to become a segment. */
 export interface PreparedFile {
   readonly id: number;
   readonly file: DiskFile;
+  readonly bytes: number;
+}
+
+/** A file under a name that nothing needs any more. */
+interface SpareFile {
+  readonly id: number;
+  readonly bytes: number;
 }
 
 export interface SegmentSupplyOptions {
   readonly disk: Disk;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
-  readonly segmentBytes: number;
+  readonly sizes: SegmentSizes;
   /** The id of the next file to be made. */
   readonly nextId: number;
   readonly prepared: PreparedFile[];
@@ -39,15 +47,18 @@ const RETRY_MS_MAX = 2000;
 export class SegmentSupply {
   readonly #options: SegmentSupplyOptions;
   readonly #ready: PreparedFile[];
-  /** Ids of files that nothing needs under their name any more. */
-  readonly #spare: number[] = [];
+  readonly #spare: SpareFile[] = [];
   #nextId: number;
+  /** Files below this id are there, be they ready or too small and about to be made again. */
+  #madeBelowId: number;
+  /** Bytes of the next file, while it is being made or somebody counts on it. */
+  #pendingBytes: number | undefined;
   #preparing = false;
   #retryMs: number = RETRY_MS_MIN;
   #retryTimer: Timer | undefined;
   #closed = false;
-  /** An operation of the disk runs. */
-  #running = false;
+  /** Operations of the disk that run. */
+  #running = 0;
   #onIdle: (() => void) | undefined;
   readonly #made: Counter;
   readonly #recycled: Counter;
@@ -58,6 +69,7 @@ export class SegmentSupply {
     this.#options = options;
     this.#ready = options.prepared;
     this.#nextId = options.nextId;
+    this.#madeBelowId = options.nextId;
     const { telemetry } = options;
     this.#made = telemetry.counter('log_files_made_total', 'Files of log segments made of zeros.');
     this.#recycled = telemetry.counter('log_files_recycled_total', 'Files of log segments used again.');
@@ -72,19 +84,32 @@ export class SegmentSupply {
     return this.#ready.length > 0 ? this.#ready[0].id : this.#nextId;
   }
 
-  /** Files that are kept for later: they are on the disk like those that are ready. */
-  get spareCount(): number {
-    return this.#spare.length;
+  /** Bytes of that file. */
+  get nextBytes(): number {
+    if (this.#ready.length > 0) return this.#ready[0].bytes;
+    this.#pendingBytes ??= this.#options.sizes.bytes;
+    return this.#pendingBytes;
   }
 
-  /** Whether another file of a segment that is gone would be used. */
-  get wantsSpare(): boolean {
-    return !this.#closed && this.#ready.length + this.#spare.length < PREPARED_TARGET + SPARE_MAX;
+  /** Bytes of each file that is ready. */
+  get readyBytes(): number[] {
+    return this.#ready.map(({ bytes }) => bytes);
+  }
+
+  /** Bytes of the files that are ready or kept for later. */
+  get bytes(): number {
+    return [...this.#ready, ...this.#spare].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Whether a file of so many bytes, of a segment that is gone, would be used. */
+  wantsSpare(bytes: number): boolean {
+    if (this.#closed || bytes !== this.#options.sizes.bytes) return false;
+    return this.#ready.length + this.#spare.length < PREPARED_TARGET + SPARE_MAX;
   }
 
   /** Takes over the file of a segment that is gone: no manifest names it. `refill` follows. */
-  offer(id: number): void {
-    this.#spare.push(id);
+  offer(id: number, bytes: number): void {
+    this.#spare.push({ id, bytes });
     if (this.#retryTimer === undefined) return;
     this.#options.timers.stop(this.#retryTimer);
     this.#retryTimer = undefined;
@@ -104,65 +129,120 @@ export class SegmentSupply {
     this.#prepare();
   }
 
+  /** Segments have just become larger: files that are ready and too small are made again. */
+  widen(): void {
+    const { bytes } = this.#options.sizes;
+    const first = this.#ready.findIndex((ready) => ready.bytes < bytes);
+    if (first === -1) return;
+    const tooSmall = this.#ready.splice(first);
+    for (const { file } of tooSmall) file.close();
+    // One that is being made comes behind them: it is given up when it is there.
+    this.#nextId = tooSmall[0].id;
+    this.#pendingBytes = undefined;
+    this.refill();
+  }
+
   /** Makes nothing more; calls `done` once no operation of the disk runs that would meet the next process. */
   close(done: () => void): void {
     this.#closed = true;
     if (this.#retryTimer !== undefined) this.#options.timers.stop(this.#retryTimer);
     for (const { file } of this.#ready) file.close();
     this.#ready.length = 0;
-    if (this.#running) this.#onIdle = done;
+    if (this.#running > 0) this.#onIdle = done;
     else done();
   }
 
   #prepare(): void {
-    const { disk, segmentBytes } = this.#options;
+    const { disk, sizes } = this.#options;
     const id = this.#nextId;
     const path = segmentPath(id);
-    const spare = this.#spare.shift();
-    this.#running = true;
+    this.#pendingBytes ??= sizes.bytes;
+    const bytes = this.#pendingBytes;
+    const spare = id < this.#madeBelowId ? undefined : this.#takeSpare(bytes);
+    this.#running++;
     const prepared = (error?: DiskError): void => {
-      this.#running = false;
-      if (this.#closed) this.#onIdle?.();
-      else if (error === undefined) this.#add(id, path, spare === undefined ? this.#made : this.#recycled);
-      else if (error.kind === 'full') {
+      if (!this.#end()) return;
+      if (error === undefined) {
+        (spare === undefined ? this.#made : this.#recycled).value++;
+        this.#onMade(id, bytes);
+      } else if (error.kind === 'full') {
         if (spare !== undefined) this.#spare.push(spare);
-        this.#retryLater(path, error);
-      } else this.#options.onFatal(error);
+        this.#onFull(id, error);
+      } else {
+        this.#options.onFatal(error);
+      }
     };
-    if (spare === undefined) disk.preallocate(path, segmentBytes, prepared);
-    else disk.rename(segmentPath(spare), path, prepared);
+    // Over a file of zeros that has the name already, if there is one: it is replaced as a whole.
+    if (spare === undefined) disk.preallocate(path, bytes, prepared);
+    else disk.rename(segmentPath(spare.id), path, prepared);
   }
 
-  #add(id: number, path: string, counter: Counter): void {
-    let file: DiskFile;
-    try {
-      file = this.#options.disk.open(path);
-    } catch (error) {
-      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
-      return;
+  /** A spare file of this size; those of another size are of no use any more. */
+  #takeSpare(bytes: number): SpareFile | undefined {
+    while (this.#spare.length > 0) {
+      const spare = this.#spare.shift() as SpareFile;
+      if (spare.bytes === bytes) return spare;
+      this.#running++;
+      this.#options.disk.removeLater(segmentPath(spare.id), (error) => {
+        if (this.#end() && error !== undefined) this.#options.onFatal(error);
+      });
     }
-    counter.value++;
-    this.#ready.push({ id, file });
-    this.#nextId = id + 1;
-    this.#preparing = false;
+    return undefined;
+  }
+
+  #onMade(id: number, bytes: number): void {
+    this.#madeBelowId = Math.max(this.#madeBelowId, id + 1);
     if (this.full) {
       this.full = false;
       this.#retryMs = RETRY_MS_MIN;
       this.#options.telemetry.log('info', 'disk-space-back', { message: 'There is room for a log segment again.' });
     }
+    // Segments have become larger meanwhile: the files before this one are made again, and then this one.
+    if (id !== this.#nextId) this.#prepare();
+    else this.#add(id, bytes);
+  }
+
+  #add(id: number, bytes: number): void {
+    let file: DiskFile;
+    try {
+      file = this.#options.disk.open(segmentPath(id));
+    } catch (error) {
+      this.#options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#ready.push({ id, file, bytes });
+    this.#nextId = id + 1;
+    this.#pendingBytes = undefined;
+    this.#preparing = false;
     this.refill();
     this.#options.onReady();
   }
 
-  #retryLater(path: string, error: Error): void {
+  #onFull(id: number, error: Error): void {
     const { disk, timers, telemetry } = this.#options;
     if (!this.full) telemetry.log('warn', 'disk-full', { message: `No room for a log segment: ${error.message}` });
     this.full = true;
-    disk.remove(path);
+    if (id < this.#madeBelowId) {
+      // There is no larger one to be had: the small one is good enough for most records.
+      const file = disk.open(segmentPath(id));
+      const bytes = file.size();
+      file.close();
+      this.#add(id, bytes);
+      return;
+    }
+    disk.remove(segmentPath(id));
     this.#retryTimer = timers.start(this.#retryMs, () => {
       this.#retryTimer = undefined;
       this.#prepare();
     });
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS_MAX);
+  }
+
+  /** An operation of the disk has ended. False when nothing is to follow from it. */
+  #end(): boolean {
+    this.#running--;
+    if (!this.#closed) return true;
+    if (this.#running === 0) this.#onIdle?.();
+    return false;
   }
 }

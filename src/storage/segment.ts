@@ -1,6 +1,12 @@
 import type { DiskFile } from '../ports/disk.js';
 import { SEGMENT_HEADER_BYTES } from './segment-header.js';
 
+/**
+ * Bytes that share one bit of `Segment.live`, as a power of two: 16. A record takes 28 or more, so no two begin there.
+ */
+const LIVE_UNIT_SHIFT = 4;
+const LIVE_WORD_SHIFT: number = LIVE_UNIT_SHIFT + 5;
+
 /** A piece of the log: memory and file hold the same bytes. */
 export class Segment {
   readonly id: number;
@@ -28,6 +34,8 @@ export class Segment {
   pins = 0;
   /** Record bytes that the index points to. */
   liveBytes = 0;
+  /** One bit for each 16 bytes: whether such a record begins there. 1/128 of the segment. */
+  readonly #live: Int32Array;
   headerBytes = 0;
   /**
    * Bytes of tombstones and of expiring values that the index does not point to. Purged ones among them must outlive
@@ -57,9 +65,48 @@ export class Segment {
     this.view = new DataView(memory);
     this.capacity = memory.byteLength;
     this.fileBytes = memory.byteLength;
+    this.#live = new Int32Array((memory.byteLength >>> LIVE_WORD_SHIFT) + 1);
     this.firstLsn = firstLsn;
     this.firstLsnLow = firstLsn >>> 0;
     this.lastLsn = firstLsn - 1;
+  }
+
+  /** A record of `bytes` at `offset` is in force. Hot. */
+  gainLive(offset: number, bytes: number): void {
+    this.#live[offset >>> LIVE_WORD_SHIFT] |= 1 << (offset >>> LIVE_UNIT_SHIFT);
+    this.liveBytes += bytes;
+  }
+
+  /** It no longer is. Hot. */
+  loseLive(offset: number, bytes: number): void {
+    this.#live[offset >>> LIVE_WORD_SHIFT] &= ~(1 << (offset >>> LIVE_UNIT_SHIFT));
+    this.liveBytes -= bytes;
+  }
+
+  /** Nothing here is in force. */
+  loseAllLive(): void {
+    this.#live.fill(0);
+    this.liveBytes = 0;
+  }
+
+  /**
+   * Where the next 16 bytes begin in which a record in force begins, at `from` or behind it; `tail` when none follows.
+   * What is dead in between is not looked at. Hot.
+   */
+  nextLive(from: number): number {
+    const live = this.#live;
+    let word = from >>> LIVE_WORD_SHIFT;
+    let bits = live[word] & (-1 << (from >>> LIVE_UNIT_SHIFT));
+    while (bits === 0) {
+      if (++word === live.length) return this.tail;
+      bits = live[word];
+    }
+    return Math.min(this.tail, (word * 32 + 31 - Math.clz32(bits & -bits)) << LIVE_UNIT_SHIFT);
+  }
+
+  /** Bytes of memory beside the segment itself. */
+  get liveMapBytes(): number {
+    return this.#live.byteLength;
   }
 
   /** The full LSN of a record here from its low half: a segment spans less than 2^32 LSNs. */

@@ -19,7 +19,6 @@ export function storeStats(
     segmentBytes += segment.capacity;
     usedBytes += segment.tail;
   }
-  const preparedSegments = files === undefined ? 0 : files.supply.count + files.supply.spareCount;
   const activeFileBytes = active.file === undefined ? 0 : active.fileBytes;
   return {
     keys: catalog.keys,
@@ -29,9 +28,9 @@ export function storeStats(
     segmentBytes,
     indexBytes: catalog.index.bytes,
     accountedBytes,
-    logBytesOnDisk: files === undefined ? 0 : files.sealed.bytes + activeFileBytes + preparedSegments * active.capacity,
+    logBytesOnDisk: files === undefined ? 0 : files.sealed.bytes + activeFileBytes + files.supply.bytes,
     segments: ordered.length,
-    preparedSegments,
+    preparedSegments: files?.supply.count ?? 0,
     lastBatchBytes: files?.writer.lastBatchBytes ?? 0,
   };
 }

@@ -26,6 +26,7 @@ import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from
 import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
 import { ScanWindow } from './scan-window.js';
+import { SegmentSizes } from './segment-sizes.js';
 import type { Appended, Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
@@ -92,13 +93,15 @@ export class Store {
     this.#pool = pool;
     this.#announcedLsn = recovered.lastLsn;
     this.#committedLsn = recovered.lastLsn;
-    this.#files = this.#makeFiles(recovered);
+    const sizes = new SegmentSizes(options.segmentBytes, () => this.#catalog.liveBytes);
+    this.#files = this.#makeFiles(recovered, sizes);
     this.#log = new ActiveLog(
       this.#catalog,
       this.#files,
       pool,
       options.readLsn ?? (() => Number.POSITIVE_INFINITY),
       options.segmentBytes,
+      sizes,
       recovered.lastLsn,
       recovered.previous,
       recovered.continued,
@@ -111,6 +114,8 @@ export class Store {
       ...recovered,
       log: this.#log,
       files: this.#files?.sealed,
+      pool,
+      sizes,
       accountedBytes: () => this.accountedBytes,
       onFreed: () => this.#announceRoom(),
     });
@@ -123,7 +128,7 @@ export class Store {
    * when the disk has no room for the tail that must be written again. Throws `DiskError` when the disk fails.
    */
   static open(options: StoreOptions): Store {
-    const pool = new BufferPool(options.segmentBytes);
+    const pool = new BufferPool();
     return new Store(options, openLog(options, pool), pool);
   }
 
@@ -185,6 +190,7 @@ export class Store {
    */
   warm(hashes: Float64Array, count: number, values: boolean): void {
     this.#catalog.index.warm(hashes, count, values);
+    if (!values) this.#catalog.versions.warm(hashes, count);
   }
 
   /** Whether a record of `bytes` (header, key, deadline and value) can be appended now. Tombstones pass the memory bound. Hot. */
@@ -364,8 +370,8 @@ export class Store {
     closeLogFiles(files, this.#log.active, done);
   }
 
-  #makeFiles(recovered: RecoveredLog): LogFiles | undefined {
-    return makeLogFiles(this.#options, recovered, {
+  #makeFiles(recovered: RecoveredLog, sizes: SegmentSizes): LogFiles | undefined {
+    return makeLogFiles(this.#options, recovered, sizes, {
       active: () => this.#log.active,
       expectsSpare: () => this.#files?.sealed.isReclaiming === true || this.#compactor.isBusy,
       onFatal: (error) => this.#fail(error),

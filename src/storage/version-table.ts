@@ -1,3 +1,4 @@
+import { partitionOfHash } from '@memdb/protocol';
 import { RecordKind, recordFlags } from '../model/record.js';
 
 /** Buckets of a partition: 512 bytes of tables each, 128 KiB for 256 partitions; 60 keys a bucket at a million keys. */
@@ -24,10 +25,26 @@ export class VersionTable {
   /** By partition: 1 when a version at or below the floor may have come after the floor was raised. */
   late: Uint8Array = new Uint8Array(0);
 
+  #partitions = 0;
+  /** Depends on all that `warm` read, so that no compiler leaves the reading out; it means nothing. */
+  #warmed = 0;
+
   reset(partitions: number): void {
+    this.#partitions = partitions;
     this.words = new Int32Array(partitions * AUDIT_TABLE_WORDS);
     this.mortal = new Int32Array(partitions);
     this.late = new Uint8Array(partitions);
+  }
+
+  /** Keys with these hashes are written next: brings their buckets into the processor's cache, all at once. Hot. */
+  warm(hashes: Float64Array, count: number): void {
+    const { words } = this;
+    let sum = 0;
+    for (let at = 0; at < count; at++) {
+      const hash = hashes[at];
+      sum ^= words[partitionOfHash(hash, this.#partitions) * AUDIT_TABLE_WORDS + bucketOfHash(hash) * 2];
+    }
+    this.#warmed ^= sum;
   }
 
   clear(partition: number): void {

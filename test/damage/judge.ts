@@ -30,7 +30,7 @@ export class Judge {
   readonly #sample: LogSample;
   readonly #keys: readonly SampleKey[];
   readonly #metas: ReadonlyMap<string, Int32Array>;
-  readonly #pool: BufferPool = new ReusedMemory(SMALL_SEGMENT_BYTES);
+  readonly #pool: BufferPool = new ReusedMemory();
   /** What compaction had left out of the log before it was damaged. */
   readonly #leftOut: ReadonlySet<number>;
 
@@ -134,12 +134,13 @@ class ReusedMemory extends BufferPool {
   readonly #buffers: readonly ArrayBuffer[];
   #next = 0;
 
-  constructor(segmentBytes: number) {
-    super(segmentBytes);
-    this.#buffers = Array.from({ length: 8 }, () => new ArrayBuffer(segmentBytes));
+  constructor() {
+    super();
+    this.#buffers = Array.from({ length: 8 }, () => new ArrayBuffer(SMALL_SEGMENT_BYTES));
   }
 
-  override take(): { readonly buffer: ArrayBuffer; readonly recycled: boolean } {
+  override take(bytes: number): { readonly buffer: ArrayBuffer; readonly recycled: boolean } {
+    if (bytes !== SMALL_SEGMENT_BYTES) return super.take(bytes);
     const buffer = this.#buffers[this.#next++ % this.#buffers.length];
     if (buffer === undefined) throw new Error('there is a buffer');
     return { buffer, recycled: true };

@@ -17,8 +17,8 @@ const KEYS = 100_000;
 const WRITES = Number(process.argv[2] ?? 20_000_000);
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
-/** 14 MB of live data: segments of a fourteenth of it. */
-const SEGMENT_BYTES: number = 1024 * 1024;
+/** The default. */
+const SEGMENT_BYTES: number = 16 * 1024 * 1024;
 /** Writes of one turn: 50 connections with a few requests each. */
 const TURN_WRITES = 256;
 const HASH_SEED = 7;
