@@ -1,6 +1,6 @@
 import { copyBytes, OutgoingBuffer } from '@memdb/protocol';
 import { HELD_REPLY_BYTES_MAX } from '../model/limits.js';
-import type { Replies, ReplyTarget } from './replies.js';
+import type { Replies, ReplyError, ReplyTarget } from './replies.js';
 
 /** Entries released before the lists are shortened: amortises the move. */
 const FORGET_AFTER = 1024;
@@ -9,14 +9,19 @@ const FORGET_AFTER = 1024;
  * Replies that speak of records which are not durable yet. "No reply of any kind speaks of a record that is not yet
  * durable" (semantics: Durability): the body is made at once, and held until the log is durable up to where it stood.
  *
- * Held LSNs only grow, so release is a walk from the oldest.
+ * Held LSNs only grow, so release is a walk from the oldest. A disk may be slow, or full: what waits until its deadline is
+ * answered with a timeout instead.
  */
 export class HeldReplies {
   readonly #replies: Replies;
   #bodies = new OutgoingBuffer();
   #released = 0;
   readonly #lsns: number[] = [];
-  readonly #targets: ReplyTarget[] = [];
+  /** Undefined: answered at its deadline. */
+  readonly #targets: (ReplyTarget | undefined)[] = [];
+  readonly #deadlines: number[] = [];
+  /** No reply that is held is due before. */
+  #nextDeadlineMs: number = Number.POSITIVE_INFINITY;
   readonly #opcodes: number[] = [];
   readonly #flags: number[] = [];
   readonly #correlations: number[] = [];
@@ -37,9 +42,13 @@ export class HeldReplies {
     return this.#bodies;
   }
 
-  /** Holds a reply until `lsn` is durable; returns the offset in `out` at which its body is to be written at once. */
+  /**
+   * Holds a reply until `lsn` is durable, or until `deadlineMs` on the monotonic clock: infinity where the asker sees to
+   * that itself. Returns the offset in `out` at which its body is to be written at once.
+   */
   begin(
     lsn: number,
+    deadlineMs: number,
     target: ReplyTarget,
     opcode: number,
     flags: number,
@@ -49,6 +58,8 @@ export class HeldReplies {
     const start = this.#bodies.reserve(bodyBytes);
     this.#lsns.push(lsn);
     this.#targets.push(target);
+    this.#deadlines.push(deadlineMs);
+    if (deadlineMs < this.#nextDeadlineMs) this.#nextDeadlineMs = deadlineMs;
     this.#opcodes.push(opcode);
     this.#flags.push(flags);
     this.#correlations.push(correlation);
@@ -62,6 +73,7 @@ export class HeldReplies {
     let index = this.#released;
     for (; index < this.#lsns.length && this.#lsns[index] <= lsn; index++) {
       const target = this.#targets[index];
+      if (target === undefined) continue;
       if (target.closed) {
         target.inflight--;
         continue;
@@ -83,15 +95,31 @@ export class HeldReplies {
     else if (index > FORGET_AFTER && index > this.#lsns.length / 2) this.#forget(index, this.#starts[index]);
   }
 
+  /** Answers what has passed its deadline. */
+  expire(nowMs: number): void {
+    if (this.#nextDeadlineMs > nowMs) return;
+    this.#nextDeadlineMs = Number.POSITIVE_INFINITY;
+    for (let index = this.#released; index < this.#lsns.length; index++) {
+      const target = this.#targets[index];
+      const deadlineMs = this.#deadlines[index];
+      if (target === undefined) continue;
+      if (deadlineMs > nowMs) this.#nextDeadlineMs = Math.min(this.#nextDeadlineMs, deadlineMs);
+      else {
+        this.#targets[index] = undefined;
+        this.#replies.error(target, this.#opcodes[index], this.#correlations[index], NOT_DURABLE_IN_TIME);
+      }
+    }
+  }
+
   /** Drops the first `count` entries and the bodies below `bytes`, so that steady load does not grow the lists. */
   #forget(count: number, bytes: number): void {
     this.#released = 0;
-    for (const list of [this.#lsns, this.#opcodes, this.#flags, this.#correlations, this.#starts, this.#ends]) {
+    const { length } = this.#lsns;
+    const numbers = [this.#deadlines, this.#opcodes, this.#flags, this.#correlations, this.#starts, this.#ends];
+    for (const list of [this.#lsns, this.#targets, ...numbers]) {
       list.copyWithin(0, count);
-      list.length -= count;
+      list.length = length - count;
     }
-    this.#targets.copyWithin(0, count);
-    this.#targets.length -= count;
     const rest = this.#bodies.end - bytes;
     this.#bodies.bytes.copyWithin(0, bytes, this.#bodies.end);
     this.#bodies.clear();
@@ -102,3 +130,9 @@ export class HeldReplies {
     }
   }
 }
+
+const NOT_DURABLE_IN_TIME: ReplyError = {
+  code: 'timeout',
+  outcome: 'not-applied',
+  message: 'the disk of this node did not take what was to be answered before the deadline; try again',
+};

@@ -78,11 +78,15 @@ export class ReadCoordinator {
     return this.#active;
   }
 
-  /** `get` or `contains` from this replica alone; the key is `bytes[keyStart, +keyLength)`. Hot. */
+  /**
+   * `get` or `contains` from this replica alone; the key is `bytes[keyStart, +keyLength)`. Answers by `deadlineMs`,
+   * monotonic. Hot.
+   */
   readLocal(
     target: ReplyTarget,
     opcode: number,
     correlation: number,
+    deadlineMs: number,
     hash: number,
     bytes: Uint8Array,
     view: DataView,
@@ -116,7 +120,7 @@ export class ReadCoordinator {
     }
     const at = durable
       ? replies.begin(target, opcode, flags, correlation, STAMP_BYTES + valueLength)
-      : held.begin(store.lastLsn, target, opcode, flags, correlation, STAMP_BYTES + valueLength);
+      : held.begin(store.lastLsn, deadlineMs, target, opcode, flags, correlation, STAMP_BYTES + valueLength);
     const out = durable ? target.out : held.out;
     writeStamp(out.view, at, found.counter, found.node);
     copyBytes(out.bytes, out.view, at + STAMP_BYTES, found.bytes, found.view, found.valueStart, valueLength);
@@ -269,6 +273,7 @@ export class ReadCoordinator {
 
   /** Answers reads past their deadline, and asks more replicas for those that wait long. */
   sweep(nowMs: number): void {
+    this.#options.held.expire(nowMs);
     for (const operation of this.#operations) {
       if (operation.set === undefined) continue;
       if (operation.deadlineMs <= nowMs) this.#fail(operation, READ_TIMEOUT);

@@ -87,7 +87,15 @@ export class Replica {
     const durable = !has || found.durable;
     const at = durable
       ? this.#replies.begin(target, Opcode.readVersion, 0, correlation, bodyBytes)
-      : this.#held.begin(store.lastLsn, target, Opcode.readVersion, 0, correlation, bodyBytes);
+      : this.#held.begin(
+          store.lastLsn,
+          Number.POSITIVE_INFINITY,
+          target,
+          Opcode.readVersion,
+          0,
+          correlation,
+          bodyBytes,
+        );
     const out = durable ? target.out : this.#held.out;
     out.view.setUint32(at, expiry === 0 ? kind : kind | (VERSION_EXPIRES << 8), true);
     writeStamp(out.view, at + 4, found.counter, found.node);
@@ -135,7 +143,7 @@ export class Replica {
       });
     } else if (this.#store.lastLsn <= this.#store.durableLsn) {
       this.#replies.begin(target, Opcode.repair, 0, correlation, 0);
-    } else this.#held.begin(this.#store.lastLsn, target, Opcode.repair, 0, correlation, 0);
+    } else this.#held.begin(this.#store.lastLsn, Number.POSITIVE_INFINITY, target, Opcode.repair, 0, correlation, 0);
   }
 
   /** Keeps a version unless one at least as new is held. False when there is no room for it. */

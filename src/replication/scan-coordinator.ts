@@ -273,7 +273,7 @@ export class ScanCoordinator {
 
   #answer(scan: Scan, next: ScanPlace | undefined): void {
     const { store, replies, held } = this.#options;
-    const { target, correlation, keys } = scan;
+    const { target, correlation, deadlineMs, keys } = scan;
     this.#drop(scan);
     this.#answered.value++;
     const body = encodeScanReply(next, scan.count, keys.bytes.subarray(0, keys.end));
@@ -282,7 +282,7 @@ export class ScanCoordinator {
       return;
     }
     // A key, or its deletion, that is not durable yet may not be spoken of (semantics: Durability).
-    const at = held.begin(store.lastLsn, target, Opcode.scan, 0, correlation, body.length);
+    const at = held.begin(store.lastLsn, deadlineMs, target, Opcode.scan, 0, correlation, body.length);
     held.out.bytes.set(body, at);
   }
 

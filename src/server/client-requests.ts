@@ -269,7 +269,8 @@ export class ClientRequests {
     }
     const needed = quorumGet ? wantedReplies(selector, set) : neededOwners(set, selector);
     if (needed === 1 && !quorumGet) {
-      replication.reads.readLocal(target, opcode, correlation, hash, bytes, view, keyStart, keyLength);
+      const { reads } = replication;
+      reads.readLocal(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
     } else {
       replication.reads.read(
         target,

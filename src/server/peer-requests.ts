@@ -160,7 +160,15 @@ export class PeerRequests {
     const onPage = (body: Uint8Array, lsn: number): void => {
       if (session.closed || lsn <= store.durableLsn) replies.body(session, Opcode.scan, 0, correlation, body);
       else {
-        const at = held.begin(store.lastLsn, session, Opcode.scan, 0, correlation, body.length);
+        const at = held.begin(
+          store.lastLsn,
+          Number.POSITIVE_INFINITY,
+          session,
+          Opcode.scan,
+          0,
+          correlation,
+          body.length,
+        );
         held.out.bytes.set(body, at);
       }
     };

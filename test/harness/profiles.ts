@@ -113,11 +113,13 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   /** Disks have no room for long, and everybody writes a lot. */
   full: (random) => ({
     ...churn(random),
-    keys: random.pick([3, 12]),
+    keys: random.pick([12, 60]),
+    largeShare: 0.9,
+    deleteShare: 0.1,
     bareClients: 3,
     operations: 3500,
     faults: { always: ['disk-full'], others: random.chance(0.5) },
-    faultMs: 300,
+    faultMs: 500,
   }),
   /** Few keys at once on disks that are slow, so that a lot is written and not yet durable. */
   slow: (random) => ({

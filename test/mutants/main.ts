@@ -28,10 +28,14 @@ async function main(args: readonly string[]): Promise<number> {
   let caught = 0;
   try {
     for (const { name, workload } of chosen) {
-      const hunt = await huntMutant(name, seedsMax, processes, sound);
-      if (hunt.caught !== undefined) caught++;
-      for (const what of hunt.unsound) unsound.add(what);
-      console.log(line(name, workload, seedsMax, hunt));
+      try {
+        const hunt = await huntMutant(name, seedsMax, processes, sound);
+        if (hunt.caught !== undefined) caught++;
+        for (const what of hunt.unsound) unsound.add(what);
+        console.log(line(name, workload, seedsMax, hunt));
+      } catch (error) {
+        console.log(`CANNOT HUNT ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
   } finally {
     sound.close();

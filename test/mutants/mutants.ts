@@ -1,4 +1,5 @@
 import { CLIENT_MUTANTS } from './mutants-client.js';
+import { CUSTODY_MUTANTS } from './mutants-custody.js';
 import { READ_MUTANTS } from './mutants-reads.js';
 import { STORAGE_MUTANTS } from './mutants-storage.js';
 import { UPKEEP_MUTANTS } from './mutants-upkeep.js';
@@ -26,6 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...READ_MUTANTS,
   ...STORAGE_MUTANTS,
   ...UPKEEP_MUTANTS,
+  ...CUSTODY_MUTANTS,
   ...CLIENT_MUTANTS,
 ];
 

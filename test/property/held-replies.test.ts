@@ -21,7 +21,7 @@ test('a held reply leaves exactly when its record is durable, whole and in order
         for (const [correlation, step] of steps.entries()) {
           lsn += step.step;
           sink.inflight++;
-          const at = held.begin(lsn, sink, 1, 0, correlation, step.bytes.length);
+          const at = held.begin(lsn, Number.POSITIVE_INFINITY, sink, 1, 0, correlation, step.bytes.length);
           held.out.bytes.set(step.bytes, at);
           expected.push({ correlation, lsn, body: step.bytes });
           durable = Math.min(lsn, durable + step.durable);
@@ -42,4 +42,36 @@ test('a held reply leaves exactly when its record is durable, whole and in order
     { numRuns: 30 },
   );
   t.pass();
+});
+
+test('a held reply whose deadline passes is answered once, with a timeout, and the others leave when they are due', (t) => {
+  const replies = testReplies();
+  const held = new HeldReplies(replies);
+  const sink = new ReplySink();
+  sink.inflight = 3;
+  const deadlines = [Number.POSITIVE_INFINITY, 100, 200];
+  for (const [correlation, deadlineMs] of deadlines.entries()) {
+    const at = held.begin(5, deadlineMs, sink, 1, 0, correlation, 1);
+    held.out.bytes[at] = 7;
+  }
+  held.expire(99);
+  replies.flush();
+  t.is(sink.received.length, 0);
+  held.expire(150);
+  held.expire(160);
+  replies.flush();
+  t.deepEqual(
+    sink.received.map(({ correlation }) => correlation),
+    [1],
+  );
+  t.regex(Buffer.from(sink.received[0].body).toString(), /did not take/);
+  held.onDurable(5);
+  held.expire(1000);
+  replies.flush();
+  t.deepEqual(
+    sink.received.map(({ correlation }) => correlation),
+    [1, 0, 2],
+  );
+  t.deepEqual([...sink.received[2].body], [7]);
+  t.is(sink.inflight, 0);
 });

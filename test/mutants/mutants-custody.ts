@@ -1,0 +1,88 @@
+import type { Mutant } from './mutants.js';
+
+const EVICTOR = 'dist/src/replication/evictor.js';
+
+/** Planted in what lets keys go, finds flipped bits, and takes backups. */
+export const CUSTODY_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'eviction-loses-the-tie',
+    why: 'Of a value and its eviction, which have the same stamp, the value counts as the newer one.',
+    workload: 'lru',
+    file: 'dist/src/model/version-order.js',
+    find: 'return kind === RecordKind.tombstone ? 1 : -1;',
+    replace: 'return kind === RecordKind.tombstone ? -1 : 1;',
+    isSeldomMet: true,
+  },
+  {
+    name: 'eviction-with-the-next-stamp',
+    why: 'An eviction has a stamp above that of the value, which another write may have.',
+    workload: 'lru',
+    file: EVICTOR,
+    find: 'store.append(RecordKind.tombstone, counter, node,',
+    replace: 'store.append(RecordKind.tombstone, counter + 1, node,',
+    isSeldomMet: true,
+  },
+  {
+    name: 'damage-is-served',
+    why: 'A record counts as sound whatever its checksum says.',
+    workload: 'rot',
+    file: 'dist/src/storage/record-check.js',
+    find: 'return isSoundAt(segment.view, offset, segment.tail, segment.generation, offset);',
+    replace: 'return true;',
+    isSeldomMet: true,
+  },
+  {
+    name: 'damaged-file-is-believed',
+    why: 'Damaged memory is read back from a file that is damaged too.',
+    workload: 'rot',
+    file: 'dist/src/storage/scrub.js',
+    find: '|| !isSoundRun(bytes, segment.generation, start)',
+    replace: '',
+    isSeldomMet: true,
+  },
+  {
+    name: 'lost-key-is-absent',
+    why: 'A replica that lost a key to damage answers as if it had never had it.',
+    workload: 'rot',
+    file: 'dist/src/storage/damage.js',
+    find: 'lost.add(key);',
+    replace: '',
+    isSeldomMet: true,
+  },
+  {
+    name: 'backup-without-a-majority',
+    why: 'A backup is taken although only one owner of some keys could be read.',
+    workload: 'backup',
+    file: 'dist/src/cli/backup/take-backup.js',
+    find: 'if (!short) return;',
+    replace: 'return;',
+    isSeldomMet: true,
+  },
+  {
+    name: 'backup-of-the-oldest-version',
+    why: 'Of two versions in a backup the older one is restored.',
+    workload: 'backup',
+    file: 'dist/src/cli/backup/newest-index.js',
+    find: 'return order > 0 ||',
+    replace: 'return order < 0 ||',
+    isSeldomMet: true,
+  },
+  {
+    name: 'snapshot-is-not-pinned',
+    why: 'Compaction lets go of segments that a snapshot is still being read from.',
+    workload: 'backup',
+    file: 'dist/src/storage/log-snapshot.js',
+    find: 'segment.pins++;',
+    replace: '',
+    isSeldomMet: true,
+  },
+  {
+    name: 'snapshot-beyond-what-is-durable',
+    why: 'A snapshot holds what is in memory, synced or not.',
+    workload: 'backup',
+    file: 'dist/src/storage/log-snapshot.js',
+    find: 'hasFiles ? segment.durableOffset : segment.tail',
+    replace: 'segment.tail',
+    isSeldomMet: true,
+  },
+];
