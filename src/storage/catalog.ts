@@ -84,7 +84,8 @@ export class Catalog {
 
   /** Changes the placement of an empty index, or of one that is rebuilt next. */
   place(placement: Placement): void {
-    this.index.reset(placement.partitions);
+    // Hashes differ, but an empty index of as many partitions looks the same: building it anew costs a start 40 ms.
+    if (!this.isEmpty || this.index.partitions !== placement.partitions) this.index.reset(placement.partitions);
     this.versions.reset(placement.partitions);
     this.floors.reset(placement.partitions);
     this.hashSeed = placement.hashSeed;

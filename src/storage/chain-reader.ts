@@ -21,12 +21,23 @@ import type { Segment } from './segment.js';
 import { COPY_ID_FIRST, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
 import { StorageError } from './storage-error.js';
 
+/** As many cache misses as a processor keeps under way at once, and some to spare. */
+const ADMITTED_TOGETHER = 64;
+
 /**
  * Reads segments in log order at start-up, verifies each record and admits it to the catalog. Nothing is allocated per
  * record; `test/micro/storage.ts` watches it.
+ *
+ * Looking up a key costs a cache miss or two, and a start does it for every record. So records that were verified wait
+ * until there are some, the index brings what their lookups need into the cache at once, and then they are admitted, in
+ * their order.
  */
 export class ChainReader {
   readonly #catalog: Catalog;
+  /** Offsets and key hashes of the records that wait. */
+  readonly #offsets: Float64Array = new Float64Array(ADMITTED_TOGETHER);
+  readonly #hashes: Float64Array = new Float64Array(ADMITTED_TOGETHER);
+  #waiting = 0;
   /** LSN that the next record must have. */
   nextLsn = 1;
   /** The furthest point that a batch header proved so far. */
@@ -62,14 +73,16 @@ export class ChainReader {
       const keyLength = recordKeyLength(view, offset);
       if (RECORD_HEADER_BYTES + keyLength > length || !hasKnownFlags(view, offset)) this.#unsupported(segment, offset);
       if (kind === RecordKind.value || kind === RecordKind.tombstone) {
-        const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
-        const counter = recordCounter(view, offset);
-        catalog.admit(segment, offset, size, kind, counter, recordNode(view, offset), hash, keyLength);
+        this.#offsets[this.#waiting] = offset;
+        this.#hashes[this.#waiting] = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
+        if (++this.#waiting === ADMITTED_TOGETHER) this.#admitWaiting(segment);
         lsn++;
       } else if (kind === RecordKind.batchHeader && length === BATCH_HEADER_BYTES) {
         this.#noteProof(view, offset);
         segment.headerBytes += BATCH_HEADER_BYTES;
       } else if (kind === RecordKind.meta) {
+        // It may say how keys are hashed from here on.
+        this.#admitWaiting(segment);
         if (catalog.admitMeta(segment, offset, lsn) === PLACEMENT_META) this.#placeIfEmpty();
         lsn++;
       } else {
@@ -77,9 +90,27 @@ export class ChainReader {
       }
       offset += size;
     }
+    this.#admitWaiting(segment);
     this.nextLsn = lsn;
     segment.tail = offset;
     segment.lastLsn = lsn - 1;
+  }
+
+  #admitWaiting(segment: Segment): void {
+    const catalog = this.#catalog;
+    const { view } = segment;
+    const count = this.#waiting;
+    this.#waiting = 0;
+    catalog.index.warm(this.#hashes, count, false);
+    for (let at = 0; at < count; at++) {
+      const offset = this.#offsets[at];
+      const kindLength = recordKindLength(view, offset);
+      const size = paddedRecordBytes(lengthOf(kindLength));
+      const counter = recordCounter(view, offset);
+      const node = recordNode(view, offset);
+      const keyLength = recordKeyLength(view, offset);
+      catalog.admit(segment, offset, size, kindOf(kindLength), counter, node, this.#hashes[at], keyLength);
+    }
   }
 
   #noteProof(view: DataView, offset: number): void {

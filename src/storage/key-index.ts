@@ -13,6 +13,8 @@ const SLOT_BYTES = 8;
 const CACHE_LINE_BYTES = 64;
 /** What is compared of a record, its header and a short key, lies in two cache lines more often than in one. */
 const HEADER_AND_KEY_BYTES: number = RECORD_HEADER_BYTES + 12;
+/** Keys that `warm` looks at in one call; more than any caller has. */
+const WARMED_TOGETHER_MAX = 256;
 /** Undoes `MIX`: their product is 1 modulo 2^32. */
 const UNMIX = 0x0e8b2f51;
 const TWO_32 = 4294967296;
@@ -52,6 +54,9 @@ export class KeyIndex {
   /** By partition and slot: `USE`; undefined unless uses are tracked. */
   #uses: Uint8Array[] | undefined;
   #handSlot = 0;
+  /** Where `warm` looks: a partition's table and a slot there. */
+  readonly #warmPartitions: Uint16Array = new Uint16Array(WARMED_TOGETHER_MAX);
+  readonly #warmSlots: Int32Array = new Int32Array(WARMED_TOGETHER_MAX);
   /** Depends on all that `warm` read, so that no compiler leaves the reading out; it means nothing. */
   #warmed = 0;
   /** Bytes of all tables. */
@@ -119,27 +124,32 @@ export class KeyIndex {
   /**
    * Reads what lookups of these hashes read first: the slot, and the record that it leads to, with the beginning of its
    * value when `values`. The loops hold nothing that waits, so the cache misses of many keys overlap; lookups one after
-   * the other wait for each.
+   * the other wait for each. Looks at the first `WARMED_TOGETHER_MAX` of them.
    */
   warm(hashes: Float64Array, count: number, values: boolean): void {
     const partitions = this.#partitions;
     const tables = this.#tables;
-    let sum = 0;
-    for (let at = 0; at < count; at++) {
+    const partitionAt = this.#warmPartitions;
+    const slotAt = this.#warmSlots;
+    const warmed = Math.min(count, WARMED_TOGETHER_MAX);
+    // The less a loop does for a key, the more keys a processor has under way: where to look comes before looking.
+    for (let at = 0; at < warmed; at++) {
       const hash = hashes[at];
-      const slots = tables[partitionOfHash(hash, partitions)];
-      sum ^= slots[Math.floor((Math.imul(hash, MIX) >>> 0) * SLOT_SCALE * (slots.length >>> 1)) * 2];
+      const partition = partitionOfHash(hash, partitions);
+      partitionAt[at] = partition;
+      slotAt[at] = Math.floor((Math.imul(hash, MIX) >>> 0) * SLOT_SCALE * (tables[partition].length >>> 1)) * 2;
     }
+    let sum = 0;
+    for (let at = 0; at < warmed; at++) sum ^= tables[partitionAt[at]][slotAt[at]];
     const segments = this.#segments;
-    for (let at = 0; at < count; at++) {
-      const hash = hashes[at];
-      const slots = tables[partitionOfHash(hash, partitions)];
-      const mixed = Math.imul(hash, MIX);
-      const end = slots.length;
-      let slot = Math.floor((mixed >>> 0) * SLOT_SCALE * (end >>> 1)) * 2;
+    for (let at = 0; at < warmed; at++) {
+      const slots = tables[partitionAt[at]];
+      let slot = slotAt[at];
+      if (slots[slot + 1] === 0) continue;
+      const mixed = Math.imul(hashes[at], MIX);
       while (slots[slot + 1] !== 0 && slots[slot] !== mixed) {
         slot += 2;
-        if (slot === end) slot = 0;
+        if (slot === slots.length) slot = 0;
       }
       const location = slots[slot + 1];
       if (location === 0) continue;

@@ -13,6 +13,7 @@ import {
   segmentPath,
 } from './segment-header.js';
 import type { PreparedFile } from './segment-supply.js';
+import type { StartReader } from './start-reader.js';
 import { StorageError } from './storage-error.js';
 
 /** A file whose header says that it was in use. */
@@ -110,12 +111,13 @@ function readHeader(file: DiskFile): SegmentHeader | 'unused' | 'damaged' {
 export function readNamed(
   disk: Disk,
   segment: ManifestSegment,
+  reader: StartReader,
 ): { readonly memory: ArrayBuffer; readonly fileBytes: number } {
   if (segment.compressed) return readCompressed(disk, segment);
   const file = openNamed(disk, segment);
   try {
     const memory = new ArrayBuffer(segment.end);
-    file.read(new Uint8Array(memory), 0, segment.end, 0);
+    reader.load(file, new Uint8Array(memory), true);
     return { memory, fileBytes: file.size() };
   } finally {
     file.close();

@@ -1,4 +1,3 @@
-import type { DiskFile } from '../ports/disk.js';
 import {
   BATCH_HEADER_BYTES,
   BATCH_HEADER_WORD,
@@ -11,8 +10,6 @@ import type { Segment } from './segment.js';
 
 /** Where the third word of a record header lies: kind and length. */
 const WORD_AT = 8;
-/** Bytes of a file looked at in one go. */
-const CHUNK_BYTES: number = 1024 * 1024;
 
 /**
  * Looks through bytes that no chain of records leads to: a valid batch header among them speaks of what was durable
@@ -45,21 +42,6 @@ export class ProofScan {
     this.segment = segment;
     this.offset = proven;
   }
-}
-
-/** Whether a file holds nothing but zeros. */
-export function isAllZero(file: DiskFile): boolean {
-  const size = file.size();
-  const chunk = new Uint8Array(Math.min(CHUNK_BYTES, (size + 3) & ~3));
-  const words = new Int32Array(chunk.buffer);
-  for (let position = 0; position < size; position += CHUNK_BYTES) {
-    const count = file.read(chunk, 0, Math.min(CHUNK_BYTES, size - position), position);
-    chunk.fill(0, count);
-    let anything = 0;
-    for (let word = 0; word < words.length; word++) anything |= words[word];
-    if (anything !== 0) return false;
-  }
-  return true;
 }
 
 /** The chain ends with zeros or with the segment, not with something that fails to verify. */

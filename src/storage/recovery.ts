@@ -15,12 +15,13 @@ import {
   readManifest,
 } from './manifest.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
-import { endsCleanly, isAllZero, ProofScan } from './proof-scan.js';
+import { endsCleanly, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
 import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentFile, segmentPath } from './segment-header.js';
 import { isSegmentSize } from './segment-sizes.js';
 import type { PreparedFile } from './segment-supply.js';
 import { SegmentTable } from './segment-table.js';
+import { StartReader } from './start-reader.js';
 import { StorageError } from './storage-error.js';
 
 /** A start copies small segments together up to this part of a segment, so that many crashes do not leave many files. */
@@ -91,6 +92,7 @@ class Recovery {
   readonly #manifest: Manifest;
   readonly #files: LogFilesFound;
   readonly #catalog: Catalog;
+  readonly #startReader: StartReader = new StartReader();
   readonly #reader: ChainReader;
   /** Segments younger than the manifest that hang together, and their files. */
   readonly #chain: Segment[] = [];
@@ -100,6 +102,7 @@ class Recovery {
   /** Files that are removed once nothing needs them any more. */
   readonly #obsolete: string[];
   #prepared: PreparedFile[] = [];
+  #strayBytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
   constructor(options: RecoveryOptions, manifest: Manifest, files: LogFilesFound) {
     this.#options = options;
@@ -121,7 +124,7 @@ class Recovery {
   /** Segments of the manifest are durable as a whole: whatever does not verify there is damage. */
   readNamed(): void {
     for (const named of this.#manifest.segments) {
-      const { memory, fileBytes } = readNamed(this.#options.disk, named);
+      const { memory, fileBytes } = readNamed(this.#options.disk, named, this.#startReader);
       const segment = this.#add(new Segment(named.id, named.generation, memory, named.firstLsn));
       segment.fileBytes = fileBytes;
       segment.compressed = named.compressed;
@@ -147,9 +150,7 @@ class Recovery {
         header.firstLsn === this.#reader.nextLsn;
       if (!follows) return;
       used.shift();
-      const memory = this.#takeMemory(header.capacity);
-      const segment = this.#load(file, header, memory);
-      segment.touchedBytes = header.capacity;
+      const segment = this.#load(file, header);
       segment.file = file;
       this.#reader.read(segment, header.capacity);
       this.#chain.push(segment);
@@ -204,14 +205,18 @@ class Recovery {
     const endSegment = last?.id ?? 0;
     const endOffset = last?.tail ?? 0;
     const rest = new ProofScan();
-    if (last !== undefined) rest.scan(last.view, last.tail, last.capacity, last.generation);
+    if (last !== undefined) {
+      // Behind what was touched all is zeros; a header may reach into them.
+      const end = Math.min(last.capacity, last.touchedBytes + BATCH_HEADER_BYTES);
+      rest.scan(last.view, last.tail, end, last.generation);
+    }
     if (last !== undefined && isBehind(rest.segment, rest.offset, endSegment, endOffset)) {
       throw corrupt(segmentPath(last.id), last.tail, 'a durable record is damaged');
     }
     const strays: PreparedFile[] = [...this.#files.damaged];
     for (const { header, file } of this.#files.used) strays.push({ id: header.id, file, bytes: header.capacity });
     for (const unused of this.#files.unused) {
-      if (isAllZero(unused.file)) this.#prepared.push(unused);
+      if (this.#startReader.isAllZero(unused.file)) this.#prepared.push(unused);
       else strays.push(unused);
     }
     strays.sort((left, right) => left.id - right.id);
@@ -241,11 +246,11 @@ class Recovery {
 
   #scanStray(stray: PreparedFile, last: Segment | undefined): void {
     const size = stray.file.size() & ~3;
-    const bytes = new Uint8Array(size);
-    stray.file.read(bytes, 0, size, 0);
+    if (this.#strayBytes.length < size) this.#strayBytes = new Uint8Array(size);
+    stray.file.read(this.#strayBytes, 0, size, 0);
     const scan = new ProofScan();
     // The generation of a segment that is no copy is its id.
-    scan.scan(new DataView(bytes.buffer), SEGMENT_HEADER_BYTES, size, stray.id);
+    scan.scan(new DataView(this.#strayBytes.buffer), SEGMENT_HEADER_BYTES, size, stray.id);
     // What is proven of segments before the chain is the manifest's affair.
     if (scan.segment < this.#manifest.nextSegmentId) return;
     if (!isBehind(scan.segment, scan.offset, last?.id ?? 0, last?.tail ?? 0)) return;
@@ -357,9 +362,12 @@ class Recovery {
     this.#catalog.rebuild();
   }
 
-  #load(file: DiskFile, header: SegmentHeader, memory: ArrayBuffer): Segment {
-    const segment = new Segment(header.id, header.generation, memory, header.firstLsn);
-    file.read(segment.bytes, 0, segment.capacity, 0);
+  #load(file: DiskFile, header: SegmentHeader): Segment {
+    const { capacity } = header;
+    const { buffer, recycled } = this.#options.pool.take(capacity);
+    const segment = new Segment(header.id, header.generation, buffer, header.firstLsn);
+    const written = this.#startReader.load(file, segment.bytes, !recycled);
+    segment.touchedBytes = recycled ? capacity : written;
     return this.#add(segment);
   }
 
@@ -371,10 +379,6 @@ class Recovery {
     }
     segments.add(segment);
     return segment;
-  }
-
-  #takeMemory(capacity: number): ArrayBuffer {
-    return this.#options.pool.take(capacity).buffer;
   }
 
   #discard(prepared: PreparedFile): void {
