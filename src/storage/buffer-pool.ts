@@ -3,6 +3,8 @@
  * for the next ones.
  */
 const SPARE_MAX = 4;
+/** The same where memory is short. */
+const SPARE_MAX_PRESSED = 1;
 
 /**
  * Memory of segments that are gone, for those to come. A fresh buffer of 8 MiB costs 6 ms of first-touch faults, a
@@ -12,8 +14,15 @@ const SPARE_MAX = 4;
 export class BufferPool {
   /** The most recently used last: it is the one that the processor's cache still holds. */
   readonly #spare: ArrayBuffer[] = [];
+  #spareMax: number = SPARE_MAX;
   /** Memory held for later. */
   bytes = 0;
+
+  /** Whether memory is short: what is held beyond the least is let go. */
+  set pressed(pressed: boolean) {
+    this.#spareMax = pressed ? SPARE_MAX_PRESSED : SPARE_MAX;
+    this.#trim();
+  }
 
   /** Memory for a segment of so many bytes; `recycled` when it was touched before. */
   take(bytes: number): { readonly buffer: ArrayBuffer; readonly recycled: boolean } {
@@ -29,7 +38,11 @@ export class BufferPool {
     if (!isPowerOfTwo(buffer.byteLength)) return;
     this.#spare.push(buffer);
     this.bytes += buffer.byteLength;
-    if (this.#spare.length > SPARE_MAX) this.bytes -= this.#spare.shift()?.byteLength ?? 0;
+    this.#trim();
+  }
+
+  #trim(): void {
+    while (this.#spare.length > this.#spareMax) this.bytes -= this.#spare.shift()?.byteLength ?? 0;
   }
 }
 

@@ -34,6 +34,7 @@ const LIVE_SHARE_GOAL = 0.56;
 const REST_BYTES_PER_SECOND: number = 8 * 1024 * 1024;
 /** A copy that is smaller than this part of a segment gets memory of its own. */
 const COPY_FILL_MIN = 0.75;
+const COPY_FILL_MIN_PRESSED = 0.97;
 /** Above this part of the memory bound room is made as fast as it can be. */
 const MEMORY_PRESSED_SHARE = 0.85;
 const MS_PER_SECOND = 1000;
@@ -164,13 +165,15 @@ export class Compactor {
 
   /** False when nothing is worth it now. */
   #begin(): boolean {
-    const { catalog, log, sizes, clock } = this.#options;
+    const { catalog, log, pool, sizes, clock } = this.#options;
     this.#sealed = false;
     if (!catalog.segments.hasFreeSlot || this.#writing === WRITING_MAX) return false;
     const { readLsn } = log;
     const atRest = catalog.segments.ordered.map((segment) => log.isAtRest(segment, readLsn));
     const nowMs = clock.monotonicMs();
-    const paced = this.#isPressed() || (this.#debt > 0 && this.#liveShare() < LIVE_SHARE_GOAL);
+    const pressed = this.#isPressed();
+    pool.pressed = pressed;
+    const paced = pressed || (this.#debt > 0 && this.#liveShare() < LIVE_SHARE_GOAL);
     if (!paced && nowMs < this.#restUntilMs) return false;
     const shareMax = paced ? DEBT_LIVE_SHARE_MAX : REST_LIVE_SHARE_MAX;
     const group = chooseVictims(catalog.segments.ordered, atRest, shareMax, sizes.bytes);
@@ -228,7 +231,8 @@ export class Compactor {
     const { pool, sizes } = this.#options;
     const bytesMax = copyBytesMax(group);
     const { bytes } = sizes;
-    return bytesMax <= bytes && bytesMax >= bytes * COPY_FILL_MIN ? pool.take(bytes).buffer : new ArrayBuffer(bytesMax);
+    const fillMin = this.#isPressed() ? COPY_FILL_MIN_PRESSED : COPY_FILL_MIN;
+    return bytesMax <= bytes && bytesMax >= bytes * fillMin ? pool.take(bytes).buffer : new ArrayBuffer(bytesMax);
   }
 
   #giveUp(job: SegmentCopy): void {
