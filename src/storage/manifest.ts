@@ -9,6 +9,7 @@ export const MANIFEST_PATH: string = `${LOG_DIRECTORY}/MANIFEST`;
 
 const MAGIC_LOW = 0x444d454d; // "MEMD"
 const MAGIC_HIGH = 0x4e414d42; // "BMAN"
+const VERSION_AT = 8;
 const VERSION = 3;
 const HEADER_BYTES = 48;
 const ENTRY_BYTES = 24;
@@ -71,7 +72,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, MAGIC_LOW, true);
   view.setUint32(4, MAGIC_HIGH, true);
-  view.setUint32(8, VERSION, true);
+  view.setUint32(VERSION_AT, VERSION, true);
   view.setUint32(12, manifest.segments.length, true);
   view.setUint32(16, manifest.nextSegmentId, true);
   view.setUint32(20, manifest.partitions, true);
@@ -99,12 +100,16 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 export function decodeManifest(bytes: Uint8Array): Manifest | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = bytes.length - CHECKSUM_BYTES;
-  if (end < HEADER_BYTES || bytes.length % 4 !== 0) return undefined;
+  // Magic and version stand there in every version, the checksum at the end; the header may have been shorter.
+  if (end < VERSION_AT + 4 || bytes.length % 4 !== 0) return undefined;
   if (view.getUint32(0, true) !== MAGIC_LOW || view.getUint32(4, true) !== MAGIC_HIGH) return undefined;
   if (view.getInt32(end, true) !== contentHash(view, 0, end)) return undefined;
-  if (view.getUint32(8, true) !== VERSION) {
-    throw new StorageError('unsupported-format', MANIFEST_PATH, 8, `${MANIFEST_PATH} was written by another version.`);
+  const version = view.getUint32(VERSION_AT, true);
+  if (version !== VERSION) {
+    const message = `${MANIFEST_PATH} has format ${version}, and this version of MemDB reads format ${VERSION}. Start the version that wrote it. To move the data to this one, take a backup there (memdb backup) and restore it here (memdb restore).`;
+    throw new StorageError('unsupported-format', MANIFEST_PATH, VERSION_AT, message);
   }
+  if (end < HEADER_BYTES) return undefined;
   const count = view.getUint32(12, true);
   if (end !== HEADER_BYTES + count * ENTRY_BYTES) return undefined;
   const segments: ManifestSegment[] = [];

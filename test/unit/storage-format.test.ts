@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { contentHash } from '../../src/model/content-hash.js';
-import { decodeManifest, encodeManifest } from '../../src/storage/manifest.js';
+import { decodeManifest, EMPTY_MANIFEST, encodeManifest, MANIFEST_PATH } from '../../src/storage/manifest.js';
+import { StorageError } from '../../src/storage/storage-error.js';
+import { SimFile } from '../harness/sim-file.js';
 import { StorageWorld } from '../harness/storage-world.js';
 
 /** The tests run from the repository's root. */
@@ -69,6 +71,35 @@ test('a manifest is read as it was written, and refused when anything in it chan
     bytes[bit >> 3] ^= 1 << (bit & 7);
   }
   for (let length = 0; length < bytes.length; length++) t.is(decodeManifest(bytes.slice(0, length)), undefined);
+});
+
+test('a directory of another version is refused: the error names the file, both formats, and what to do', (t) => {
+  const world = new StorageWorld(1);
+  world.close();
+  const before = world.image.backup();
+  // The manifests of earlier versions had shorter headers.
+  for (const [version, length] of [
+    [1, 24],
+    [2, 44],
+    [2, 68],
+    [4, 76],
+  ]) {
+    const bytes = encodeManifest(EMPTY_MANIFEST).slice(0, length);
+    const other = new Uint8Array(length);
+    other.set(bytes);
+    const view = new DataView(other.buffer);
+    view.setUint32(8, version, true);
+    view.setInt32(length - 4, contentHash(view, 0, length - 4), true);
+    world.image.set(MANIFEST_PATH, new SimFile(other));
+    const error = t.throws(() => world.open(), { instanceOf: StorageError });
+    t.is(error?.code, 'unsupported-format');
+    t.is(error?.file, MANIFEST_PATH);
+    t.true(error?.message.startsWith(`log/MANIFEST has format ${version}, and this version of MemDB reads format 3.`));
+    t.regex(error?.message ?? '', /Start the version that wrote it\. .*memdb backup.*memdb restore/);
+    t.is(world.image.file(MANIFEST_PATH)?.size, length, 'nothing was touched');
+  }
+  world.image.restore(before);
+  world.open();
 });
 
 test('the content hash is XXH32', (t) => {
