@@ -1,31 +1,30 @@
 import {
-  copyBytes,
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
   frameFlags,
-  HELD_TOMBSTONE,
   Opcode,
   ProtocolError,
   readCounter,
-  STAMP_BYTES,
-  VERSION_EXPIRES,
   VERSION_HEADER_BYTES,
   VersionKind,
-  writeStamp,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
+import { bitCount } from '../model/bit-count.js';
 import { READ_HEDGE_MS } from '../model/limits.js';
-import { expiryBytes, RecordKind, writeDeadline } from '../model/record.js';
+import { expiryBytes, RecordKind } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
-import type { HeldReplies } from './held-replies.js';
+import { OwnWaits } from './own-waits.js';
 import { quorumAnswer } from './quorum-answer.js';
-import { bitCount, ReadOperation, recordKindOf } from './read-operation.js';
+import { READ_TIMEOUT, READ_UNAVAILABLE, TOO_MANY_READS } from './read-errors.js';
+import { askVersion, sendNewest } from './read-frames.js';
+import { type ReadOperation, recordKindOf } from './read-operation.js';
+import { ReadSlots } from './read-slots.js';
 import { type Replica, versionDeadline } from './replica.js';
-import { KEY_LOST, type Replies, type ReplyError, type ReplyTarget, TARGET_SATURATED } from './replies.js';
+import { KEY_LOST, type Replies, type ReplyError, type ReplyTarget } from './replies.js';
 import { unavailable } from './write-errors.js';
 
 export interface ReadCoordinatorOptions {
@@ -33,7 +32,6 @@ export interface ReadCoordinatorOptions {
   readonly store: Store;
   readonly sets: ReplicaSets;
   readonly replies: Replies;
-  readonly held: HeldReplies;
   readonly replica: Replica;
   readonly turn: Turn;
   readonly telemetry: Telemetry;
@@ -41,9 +39,6 @@ export interface ReadCoordinatorOptions {
   readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
 }
-
-/** Quorum reads under way at once: a slot number is the low half of the correlation id sent to replicas. */
-const OPERATIONS_MAX = 65_536;
 
 /**
  * Drives reads. A quorum read asks a majority, and writes the newest version back to a majority before it answers, so
@@ -53,15 +48,10 @@ const OPERATIONS_MAX = 65_536;
  */
 export class ReadCoordinator {
   readonly #options: ReadCoordinatorOptions;
-  readonly #operations: ReadOperation[] = [];
-  readonly #free: ReadOperation[] = [];
-  /** Own answers that wait for the log: LSN, operation and its use; LSNs ascend. */
-  readonly #ownLsns: number[] = [];
-  readonly #ownOperations: ReadOperation[] = [];
-  readonly #ownUses: number[] = [];
+  readonly #slots: ReadSlots = new ReadSlots();
+  readonly #waits: OwnWaits = new OwnWaits();
   readonly #writeBacks: Counter;
   readonly #hedges: Counter;
-  #active = 0;
 
   constructor(options: ReadCoordinatorOptions) {
     this.#options = options;
@@ -75,55 +65,7 @@ export class ReadCoordinator {
 
   /** Quorum reads that are not answered yet. */
   get pending(): number {
-    return this.#active;
-  }
-
-  /**
-   * `get` or `contains` from this replica alone; the key is `bytes[keyStart, +keyLength)`. Answers by `deadlineMs`,
-   * monotonic. Hot.
-   */
-  readLocal(
-    target: ReplyTarget,
-    opcode: number,
-    correlation: number,
-    deadlineMs: number,
-    hash: number,
-    bytes: Uint8Array,
-    view: DataView,
-    keyStart: number,
-    keyLength: number,
-  ): void {
-    const { store, replies, held } = this.#options;
-    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
-    if (store.found.lost) {
-      replies.error(target, opcode, correlation, KEY_LOST);
-      return;
-    }
-    if (!has) {
-      replies.stamp(target, opcode, Flag.absent, correlation, store.found.counter, store.found.node);
-      return;
-    }
-    const { found } = store;
-    const absent =
-      found.kind === RecordKind.tombstone ||
-      (found.expiresAtMs !== 0 && found.expiresAtMs <= this.#options.turn.wallMs);
-    const valueLength = absent || opcode === Opcode.contains ? 0 : found.valueLength;
-    const flags = absent ? Flag.absent : 0;
-    if (valueLength !== 0 && target.saturated) {
-      replies.error(target, opcode, correlation, TARGET_SATURATED);
-      return;
-    }
-    const { durable } = found;
-    if (!durable && held.full) {
-      replies.error(target, opcode, correlation, DISK_BEHIND);
-      return;
-    }
-    const at = durable
-      ? replies.begin(target, opcode, flags, correlation, STAMP_BYTES + valueLength)
-      : held.begin(store.lastLsn, deadlineMs, target, opcode, flags, correlation, STAMP_BYTES + valueLength);
-    const out = durable ? target.out : held.out;
-    writeStamp(out.view, at, found.counter, found.node);
-    copyBytes(out.bytes, out.view, at + STAMP_BYTES, found.bytes, found.view, found.valueStart, valueLength);
+    return this.#slots.active;
   }
 
   /**
@@ -149,7 +91,7 @@ export class ReadCoordinator {
       replies.error(target, opcode, correlation, unavailable(reachable, needed, set));
       return;
     }
-    const operation = this.#acquire();
+    const operation = this.#slots.acquire();
     if (operation === undefined) {
       replies.error(target, opcode, correlation, TOO_MANY_READS);
       return;
@@ -182,7 +124,7 @@ export class ReadCoordinator {
 
   /** A readVersion reply. */
   onVersion(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    const operation = this.#operationOf(frameCorrelation(view, start));
+    const operation = this.#slots.named(frameCorrelation(view, start));
     if (operation?.set === undefined) return;
     const member = operation.set.members.indexOf(link.number);
     if (member === -1 || (operation.answered & (1 << member)) !== 0) return;
@@ -214,7 +156,7 @@ export class ReadCoordinator {
 
   /** A repair reply: the replica holds the version, or a newer one, durably. */
   onRepaired(link: PeerLink, view: DataView, start: number): void {
-    const operation = this.#operationOf(frameCorrelation(view, start));
+    const operation = this.#slots.named(frameCorrelation(view, start));
     if (operation?.set === undefined || operation.phase !== 'write-back') return;
     const member = operation.set.members.indexOf(link.number);
     if (member === -1) return;
@@ -227,14 +169,8 @@ export class ReadCoordinator {
 
   /** The own log is durable up to `lsn`. */
   onDurable(lsn: number): void {
-    let count = 0;
-    while (count < this.#ownLsns.length && this.#ownLsns[count] <= lsn) count++;
-    if (count === 0) return;
-    this.#ownLsns.splice(0, count);
-    const operations = this.#ownOperations.splice(0, count);
-    const uses = this.#ownUses.splice(0, count);
-    for (const [index, operation] of operations.entries()) {
-      if (operation.use !== uses[index] || operation.set === undefined) continue;
+    for (const operation of this.#waits.take(lsn)) {
+      if (operation.set === undefined) continue;
       if (operation.phase === 'gather') this.#voteSelf(operation);
       else if (operation.phase === 'write-back') this.#countSelf(operation, operation.set);
     }
@@ -261,7 +197,7 @@ export class ReadCoordinator {
 
   /** A link went down, or its peer became suspect: whoever waits for it asks somebody else. */
   onLost(member: number): void {
-    for (const operation of this.#operations) {
+    for (const operation of this.#slots.all) {
       if (operation.set === undefined) continue;
       const index = operation.set.members.indexOf(member);
       if (index === -1 || (operation.asked & (1 << index)) === 0) continue;
@@ -273,53 +209,19 @@ export class ReadCoordinator {
 
   /** Answers reads past their deadline, and asks more replicas for those that wait long. */
   sweep(nowMs: number): void {
-    this.#options.held.expire(nowMs);
-    for (const operation of this.#operations) {
+    for (const operation of this.#slots.all) {
       if (operation.set === undefined) continue;
       if (operation.deadlineMs <= nowMs) this.#fail(operation, READ_TIMEOUT);
       else if (nowMs - operation.startedMs > READ_HEDGE_MS) this.#askMore(operation);
     }
   }
 
-  #acquire(): ReadOperation | undefined {
-    let operation = this.#free.pop();
-    if (operation === undefined) {
-      if (this.#operations.length === OPERATIONS_MAX) return undefined;
-      operation = new ReadOperation(this.#operations.length);
-      this.#operations.push(operation);
-    }
-    this.#active++;
-    return operation;
-  }
-
-  #release(operation: ReadOperation): void {
-    operation.release();
-    this.#free.push(operation);
-    this.#active--;
-  }
-
-  #operationOf(correlation: number): ReadOperation | undefined {
-    const operation = this.#operations[correlation & 0xffff];
-    return operation !== undefined && operation.use === correlation >>> 16 ? operation : undefined;
-  }
-
-  #correlationOf(operation: ReadOperation): number {
-    return ((operation.use << 16) | operation.slot) >>> 0;
-  }
-
   #ask(operation: ReadOperation, member: number): boolean {
-    const { set, key } = operation;
+    const { set } = operation;
     const link = set === undefined ? undefined : this.#options.links[set.members[member]];
     if (link?.isUp !== true) return false;
     operation.asked |= 1 << member;
-    const remainingMs = Math.max(1, Math.ceil(operation.deadlineMs - this.#options.turn.nowMs));
-    const bodyBytes = VERSION_HEADER_BYTES + key.length;
-    const at = link.begin(Opcode.readVersion, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
-    const { out } = link;
-    const held = operation.localKind === RecordKind.tombstone ? HELD_TOMBSTONE : 0;
-    out.view.setUint32(at, held | (key.length << 16), true);
-    writeStamp(out.view, at + 4, operation.localCounter, operation.localNode);
-    copyBytes(out.bytes, out.view, at + VERSION_HEADER_BYTES, key.bytes, key.view, 0, key.length);
+    askVersion(link, operation, this.#options.turn.nowMs);
     return true;
   }
 
@@ -350,9 +252,7 @@ export class ReadCoordinator {
   }
 
   #awaitOwn(operation: ReadOperation): void {
-    this.#ownLsns.push(this.#options.store.lastLsn);
-    this.#ownOperations.push(operation);
-    this.#ownUses.push(operation.use);
+    this.#waits.add(operation, this.#options.store.lastLsn);
   }
 
   #advance(operation: ReadOperation): void {
@@ -374,7 +274,7 @@ export class ReadCoordinator {
 
   /** Sends the newest version to the given replicas that do not hold it. False when the read failed by that. */
   #writeBack(operation: ReadOperation, members: number): boolean {
-    const { set, key, value } = operation;
+    const { set } = operation;
     if (set === undefined) return false;
     if (!this.#ownIsSound(operation)) {
       this.#fail(operation, KEY_LOST);
@@ -390,19 +290,7 @@ export class ReadCoordinator {
         const link = this.#options.links[set.members[member]];
         if (link?.isUp !== true) continue;
         operation.asked |= bit;
-        const remainingMs = Math.max(1, Math.ceil(operation.deadlineMs - this.#options.turn.nowMs));
-        const { expiresAtMs } = operation;
-        const expiry = expiryBytes(expiresAtMs);
-        const bodyBytes = VERSION_HEADER_BYTES + key.length + expiry + value.length;
-        const at = link.begin(Opcode.repair, 0, this.#correlationOf(operation), remainingMs, bodyBytes);
-        const { out } = link;
-        const keyAt = at + VERSION_HEADER_BYTES;
-        const options = expiry === 0 ? 0 : VERSION_EXPIRES;
-        out.view.setUint32(at, recordKindOf(operation.kind) | (options << 8) | (key.length << 16), true);
-        writeStamp(out.view, at + 4, operation.counter, operation.node);
-        copyBytes(out.bytes, out.view, keyAt, key.bytes, key.view, 0, key.length);
-        if (expiry !== 0) writeDeadline(out.view, keyAt + key.length, expiresAtMs);
-        copyBytes(out.bytes, out.view, keyAt + key.length + expiry, value.bytes, value.view, 0, value.length);
+        sendNewest(link, operation, this.#options.turn.nowMs);
       }
     }
     return true;
@@ -471,7 +359,7 @@ export class ReadCoordinator {
 
   #fail(operation: ReadOperation, error: ReplyError): void {
     const { target, opcode, correlation } = operation;
-    this.#release(operation);
+    this.#slots.release(operation);
     if (target !== undefined) this.#options.replies.error(target, opcode, correlation, error);
   }
 
@@ -487,30 +375,6 @@ export class ReadCoordinator {
     } else if (absent) replies.stamp(target, opcode, Flag.absent, correlation, counter, node);
     else if (opcode === Opcode.contains) replies.stamp(target, opcode, 0, correlation, counter, node);
     else replies.value(target, opcode, correlation, counter, node, value.bytes, value.view, 0, value.length);
-    this.#release(operation);
+    this.#slots.release(operation);
   }
 }
-
-const TOO_MANY_READS: ReplyError = {
-  code: 'overloaded',
-  outcome: 'not-applied',
-  message: 'too many quorum reads are under way on this node; try again in a moment',
-};
-
-const DISK_BEHIND: ReplyError = {
-  code: 'overloaded',
-  outcome: 'not-applied',
-  message: 'too many answers wait for the disk of this node; try again in a moment',
-};
-
-const READ_TIMEOUT: ReplyError = {
-  code: 'timeout',
-  outcome: 'not-applied',
-  message: 'not enough replicas answered before the deadline; try again, or raise the timeout',
-};
-
-const READ_UNAVAILABLE: ReplyError = {
-  code: 'unavailable',
-  outcome: 'not-applied',
-  message: 'too few replicas of this key answered; try again, or read with consistency "one"',
-};

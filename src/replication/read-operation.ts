@@ -236,9 +236,3 @@ export class ReadOperation {
 export function recordKindOf(versionKind: number): number {
   return versionKind === VersionKind.value ? RecordKind.value : RecordKind.tombstone;
 }
-
-export function bitCount(bits: number): number {
-  let count = 0;
-  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
-  return count;
-}

@@ -15,6 +15,7 @@ import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
 import { type EvictionLimits, Evictor } from './evictor.js';
 import { Forwarder } from './forwarder.js';
 import type { HeldReplies } from './held-replies.js';
+import { LocalReads } from './local-reads.js';
 import { PeerStream } from './peer-stream.js';
 import { ReadCoordinator } from './read-coordinator.js';
 import type { Replica } from './replica.js';
@@ -47,6 +48,7 @@ export class Replication {
   readonly hashSeed: number;
   readonly writes: WriteCoordinator;
   readonly reads: ReadCoordinator;
+  readonly localReads: LocalReads;
   readonly forwarder: Forwarder;
   readonly audit: Audit;
   readonly #evictor: Evictor | undefined;
@@ -88,6 +90,7 @@ export class Replication {
       streams: this.streams,
     });
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
+    this.localReads = new LocalReads(options);
     this.forwarder = new Forwarder(options);
     const onReturned = (): void => {
       for (const stream of this.streams) stream?.onReturned();
@@ -225,6 +228,7 @@ export class Replication {
     const { turn, timers } = this.#options;
     const { nowMs } = turn;
     this.writes.expire(nowMs);
+    this.#options.held.expire(nowMs);
     this.reads.sweep(nowMs);
     this.forwarder.sweep(nowMs);
     this.#evictor?.tick();

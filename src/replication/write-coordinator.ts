@@ -1,5 +1,6 @@
-import { Consistency, Feature, Opcode } from '@memdb/protocol';
+import { Feature, Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
+import { bitCount } from '../model/bit-count.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
   expiryBytes,
@@ -18,6 +19,8 @@ import type { Store } from '../storage/store.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import { hasLaterWrite } from './later-write.js';
+import { neededOwners } from './needed-owners.js';
+import { OvertakenWrites } from './overtaken-writes.js';
 import type { PeerStream } from './peer-stream.js';
 import { PendingWrites } from './pending-writes.js';
 import type { Replies, ReplyTarget } from './replies.js';
@@ -45,17 +48,6 @@ export interface WriteCoordinatorOptions {
   readonly reachable: (member: number) => boolean;
 }
 
-/** A write that a later one of the same coordinator replaces; it is answered when that one is. */
-interface OvertakenWrite {
-  /** Of the later write; changes when that one is stamped again. */
-  lsn: number;
-  readonly target: ReplyTarget;
-  readonly opcode: number;
-  readonly correlation: number;
-  readonly counter: number;
-  readonly deadlineMs: number;
-}
-
 const LEVELS = 3;
 const OWNERS_MAX = 16;
 
@@ -70,7 +62,7 @@ export class WriteCoordinator {
   readonly #options: WriteCoordinatorOptions;
   /** By set × level. */
   readonly #queues: PendingWrites[];
-  #overtaken: OvertakenWrite[] = [];
+  readonly #overtaken: OvertakenWrites;
   readonly #acknowledged: Float64Array = new Float64Array(OWNERS_MAX);
   readonly #reachableOwners: Uint8Array;
   /** LSN of the latest write, by set × level. */
@@ -85,6 +77,7 @@ export class WriteCoordinator {
     this.#latest = new Float64Array(this.#queues.length);
     this.#reachableOwners = new Uint8Array(options.sets.sets.length);
     const { telemetry } = options;
+    this.#overtaken = new OvertakenWrites(options.replies, options.self);
     this.#conflicts = telemetry.counter('conflicts_total', 'Writes made without knowing the version they replaced.');
     this.#restamps = telemetry.counter('writes_restamped_total', 'Writes stamped again above a newer version.');
     this.#timeouts = telemetry.counter('writes_timed_out_total', 'Writes whose outcome was unknown at their deadline.');
@@ -93,7 +86,7 @@ export class WriteCoordinator {
 
   /** Writes that are not answered yet. */
   get pending(): number {
-    return this.#queues.reduce((sum, queue) => sum + queue.size, this.#overtaken.length);
+    return this.#queues.reduce((sum, queue) => sum + queue.size, this.#overtaken.size);
   }
 
   /** The lowest LSN of a write that may have to be stamped again; infinity when none is pending. */
@@ -216,11 +209,7 @@ export class WriteCoordinator {
 
   /** Answers what has passed its deadline: it may be stored somewhere, so the outcome is unknown. */
   expire(nowMs: number): void {
-    this.#overtaken = this.#overtaken.filter((write) => {
-      if (write.deadlineMs > nowMs) return true;
-      this.#options.replies.error(write.target, write.opcode, write.correlation, WRITE_TIMEOUT);
-      return false;
-    });
+    this.#overtaken.expire(nowMs);
     for (const queue of this.#queues) {
       for (let index = 0; index < queue.size; index++) {
         const slot = queue.slotAt(index);
@@ -266,7 +255,7 @@ export class WriteCoordinator {
           this.#restamp(queue, slot, set, level);
         } else {
           replies.stamp(target, queue.opcode(slot), 0, queue.correlation(slot), queue.counter(slot), self);
-          if (this.#overtaken.length !== 0) this.#answerOvertaken(lsn);
+          this.#overtaken.answer(lsn);
         }
       }
       queue.pop();
@@ -323,8 +312,8 @@ export class WriteCoordinator {
       // Writes pipelined on one connection keep their order: the earlier one must not get the higher stamp. It counts
       // as done, and overwritten, once the later one is.
       const counter = queue.counter(slot);
-      this.#moveOvertaken(oldLsn, later);
-      this.#overtaken.push({ lsn: later, target, opcode, correlation, counter, deadlineMs });
+      this.#overtaken.move(oldLsn, later);
+      this.#overtaken.add({ lsn: later, target, opcode, correlation, counter, deadlineMs });
       queue.settle(slot);
       return;
     }
@@ -363,7 +352,7 @@ export class WriteCoordinator {
     this.#stream(set, lsn);
     const { appended } = store;
     queue.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, appended.segment, appended.offset);
-    this.#moveOvertaken(oldLsn, lsn);
+    this.#overtaken.move(oldLsn, lsn);
   }
 
   /** LSN of the newest later write to the same key that waits here for at least as many owners; 0 for none. */
@@ -384,30 +373,4 @@ export class WriteCoordinator {
     }
     return false;
   }
-
-  /** The write that others waited for got another LSN, or waits for one itself. */
-  #moveOvertaken(from: number, to: number): void {
-    for (const write of this.#overtaken) if (write.lsn === from) write.lsn = to;
-  }
-
-  /** A write was acknowledged: so are those that it overtook. */
-  #answerOvertaken(lsn: number): void {
-    this.#overtaken = this.#overtaken.filter((write) => {
-      if (write.lsn !== lsn) return true;
-      this.#options.replies.stamp(write.target, write.opcode, 0, write.correlation, write.counter, this.#options.self);
-      return false;
-    });
-  }
-}
-
-/** How many owners a level waits for. */
-export function neededOwners(set: ReplicaSet, level: number): number {
-  if (level === Consistency.quorum) return set.majority;
-  return level === Consistency.one ? 1 : set.members.length;
-}
-
-function bitCount(bits: number): number {
-  let count = 0;
-  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }

@@ -23,9 +23,9 @@ import type { LamportClock } from '../model/lamport-clock.js';
 import { deadlineAfter } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
+import { neededOwners } from '../replication/needed-owners.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
-import { neededOwners } from '../replication/write-coordinator.js';
 import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
 import {
@@ -269,8 +269,8 @@ export class ClientRequests {
     }
     const needed = quorumGet ? wantedReplies(selector, set) : neededOwners(set, selector);
     if (needed === 1 && !quorumGet) {
-      const { reads } = replication;
-      reads.readLocal(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
+      const { localReads } = replication;
+      localReads.read(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
     } else {
       replication.reads.read(
         target,

@@ -30,7 +30,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'late-answer-to-another-read',
     why: 'An answer to an earlier read that used the slot counts for the present one.',
-    file: COORDINATOR,
+    file: 'dist/src/replication/read-slots.js',
     find: 'operation.use === correlation >>> 16 ?',
     replace: 'true ?',
   },
@@ -38,7 +38,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'one-read-of-what-is-not-durable',
     why: 'A read at `one` returns a record that is not synced.',
     workload: 'slow',
-    file: COORDINATOR,
+    file: 'dist/src/replication/local-reads.js',
     find: 'const { durable } = found;',
     replace: 'const durable = true;',
     isSeldomMet: true,

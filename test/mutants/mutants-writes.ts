@@ -9,7 +9,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'quorum-one-too-small',
     why: 'A write or read at quorum is content with one owner less than a majority.',
-    file: COORDINATOR,
+    file: 'dist/src/replication/needed-owners.js',
     find: 'return set.majority;',
     replace: 'return set.majority - 1;',
   },
