@@ -29,7 +29,7 @@ const COPIED_PER_APPENDED = 0.85;
 /** Debt that is not needed at once is kept for later up to so many segments. */
 const DEBT_SEGMENTS_MAX = 4;
 /** While more than this of the log is live, what is appended is not answered by copying. */
-const LIVE_SHARE_GOAL = 0.56;
+const LIVE_SHARE_GOAL = 0.61;
 /** What may be copied per second although nothing is appended. */
 const REST_BYTES_PER_SECOND: number = 8 * 1024 * 1024;
 /** A copy that is smaller than this part of a segment gets memory of its own. */

@@ -11,9 +11,10 @@ export const BATCH_OVERHEAD_BYTES: number = 2 * BATCH_HEADER_BYTES;
 export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERHEAD_BYTES + META_RESERVE_BYTES;
 
 /** Segments that the live data would fill, at least: what lies between full and empty is then small beside the data. */
-const SEGMENTS_PER_LIVE = 16;
-/** Below this a file of its own costs more than it saves. */
-const SEGMENT_BYTES_MIN: number = 1024 * 1024;
+const SEGMENTS_PER_LIVE = 24;
+/** Below this a buffer of its own, or a file, costs more than it saves. */
+const SEGMENT_BYTES_MIN: number = 512 * 1024;
+const SEGMENT_FILE_BYTES_MIN: number = 1024 * 1024;
 
 /**
  * How large the next segment is: a power of two that grows with the data. The active segment, those kept ready and
@@ -21,28 +22,29 @@ const SEGMENT_BYTES_MIN: number = 1024 * 1024;
  * still in the processor's cache when it is used again.
  */
 export class SegmentSizes {
-  readonly #bytesMax: number;
+  /** A power of two that no segment exceeds. */
+  readonly bytesMax: number;
   readonly #liveBytes: () => number;
   /** What the largest record so far needs. */
   #bytesMin: number;
 
-  /** `bytesMax`: a power of two. */
-  constructor(bytesMax: number, liveBytes: () => number) {
-    this.#bytesMax = bytesMax;
+  /** `bytesMax`: a power of two. `files`: segments are files too. */
+  constructor(bytesMax: number, files: boolean, liveBytes: () => number) {
+    this.bytesMax = bytesMax;
     this.#liveBytes = liveBytes;
-    this.#bytesMin = Math.min(SEGMENT_BYTES_MIN, bytesMax);
+    this.#bytesMin = Math.min(files ? SEGMENT_FILE_BYTES_MIN : SEGMENT_BYTES_MIN, bytesMax);
   }
 
   /** Bytes of a segment that is made now. */
   get bytes(): number {
     let bytes = this.#bytesMin;
-    while (bytes < this.#bytesMax && bytes * 2 * SEGMENTS_PER_LIVE <= this.#liveBytes()) bytes *= 2;
+    while (bytes < this.bytesMax && bytes * 2 * SEGMENTS_PER_LIVE <= this.#liveBytes()) bytes *= 2;
     return bytes;
   }
 
   /** Segments hold at least so many bytes from now on. */
   widen(bytes: number): void {
-    while (this.#bytesMin < Math.min(bytes, this.#bytesMax)) this.#bytesMin *= 2;
+    while (this.#bytesMin < Math.min(bytes, this.bytesMax)) this.#bytesMin *= 2;
   }
 }
 

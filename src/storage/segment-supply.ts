@@ -25,16 +25,21 @@ export interface SegmentSupplyOptions {
   /** The id of the next file to be made. */
   readonly nextId: number;
   readonly prepared: PreparedFile[];
-  /** Files of segments that are gone will be offered soon: making one is not urgent while another is ready. */
+  /** Files of segments that are gone will be offered soon: making one is not urgent while half of them are ready. */
   readonly expectsSpare: () => boolean;
   readonly onReady: () => void;
   readonly onFatal: (error: Error) => void;
 }
 
 /** Files kept ready: while one is being filled at disk speed, the next must exist and another be in the making. */
-const PREPARED_TARGET = 2;
+const READY_MIN = 2;
+/**
+ * The same in bytes, for segments that are smaller than they may become: the disk may stop for a tenth of a second while
+ * 60 MB/s are written.
+ */
+const READY_BYTES_MIN: number = 8 * 1024 * 1024;
 /** Files of segments that are gone which are kept for later, beside those that are ready. */
-const SPARE_MAX = 1;
+const SPARE_MAX = 3;
 /** A full disk is asked again after this long, then after twice as long, up to the second bound. */
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 2000;
@@ -104,7 +109,7 @@ export class SegmentSupply {
   /** Whether a file of so many bytes, of a segment that is gone, would be used. */
   wantsSpare(bytes: number): boolean {
     if (this.#closed || bytes !== this.#options.sizes.bytes) return false;
-    return this.#ready.length + this.#spare.length < PREPARED_TARGET + SPARE_MAX;
+    return this.#ready.length + this.#spare.length < this.#readyTarget + SPARE_MAX;
   }
 
   /** Takes over the file of a segment that is gone: no manifest names it. `refill` follows. */
@@ -121,10 +126,16 @@ export class SegmentSupply {
     return this.#ready.shift();
   }
 
+  get #readyTarget(): number {
+    const { bytes, bytesMax } = this.#options.sizes;
+    return Math.max(READY_MIN, Math.ceil(Math.min(READY_BYTES_MIN, READY_MIN * bytesMax) / bytes));
+  }
+
   /** Makes another file if it is time to. */
   refill(): void {
-    if (this.#preparing || this.#closed || this.#ready.length >= PREPARED_TARGET) return;
-    if (this.#ready.length > 0 && this.#spare.length === 0 && this.#options.expectsSpare()) return;
+    if (this.#preparing || this.#closed || this.#ready.length >= this.#readyTarget) return;
+    const urgent = this.#ready.length < this.#readyTarget / 2;
+    if (!urgent && this.#spare.length === 0 && this.#options.expectsSpare()) return;
     this.#preparing = true;
     this.#prepare();
   }

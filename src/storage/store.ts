@@ -93,7 +93,7 @@ export class Store {
     this.#pool = pool;
     this.#announcedLsn = recovered.lastLsn;
     this.#committedLsn = recovered.lastLsn;
-    const sizes = new SegmentSizes(options.segmentBytes, () => this.#catalog.liveBytes);
+    const sizes = new SegmentSizes(options.segmentBytes, options.disk !== undefined, () => this.#catalog.liveBytes);
     this.#files = this.#makeFiles(recovered, sizes);
     this.#log = new ActiveLog(
       this.#catalog,
