@@ -32,17 +32,33 @@ export function checkHistory(
   evicts: boolean,
   broken: BrokenPromises,
 ): void {
+  forEachKey(history, (key, writes, reads) => {
+    checkShadowing(key, writes, broken);
+    checkReads(key, writes, reads, broken);
+    checkFinal(key, writes, reads, final.get(key), lasting, evicts, broken);
+  });
+}
+
+/** What holds of stamps whatever was lost: each is given once, by a node that never goes back, to one content. */
+export function checkStamps(
+  history: History,
+  final: ReadonlyMap<string, FinalVersion>,
+  evicts: boolean,
+  broken: BrokenPromises,
+): void {
+  forEachKey(history, (key, writes, reads) => checkContents(key, writes, reads, final.get(key), evicts, broken));
+  checkStampsGrow(history.writes, broken);
+}
+
+function forEachKey(
+  history: History,
+  check: (key: string, writes: readonly WriteEvent[], reads: readonly Stamped<ReadEvent>[]) => void,
+): void {
   const writes = byKey(history.writes);
   const reads = byKey(history.reads);
   for (const key of new Set([...writes.keys(), ...reads.keys()])) {
-    const keyWrites = writes.get(key) ?? [];
-    const keyReads = (reads.get(key) ?? []).filter(isStamped);
-    checkContents(key, keyWrites, keyReads, final.get(key), evicts, broken);
-    checkShadowing(key, keyWrites, broken);
-    checkReads(key, keyWrites, keyReads, broken);
-    checkFinal(key, keyWrites, keyReads, final.get(key), lasting, evicts, broken);
+    check(key, writes.get(key) ?? [], (reads.get(key) ?? []).filter(isStamped));
   }
-  checkStampsGrow(history.writes, broken);
 }
 
 function isStamped<T extends { readonly stamp: SeenStamp | undefined }>(event: T): event is Stamped<T> {

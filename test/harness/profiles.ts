@@ -7,6 +7,8 @@ export interface Profile {
   readonly bareClients: number;
   readonly realClients: number;
   readonly keys: number;
+  /** Of most keys; 0: as short as can be. */
+  readonly keyBytes: number;
   readonly largeShare: number;
   readonly batchShare: number;
   readonly ttlShare: number;
@@ -19,12 +21,16 @@ export interface Profile {
   readonly operations: number;
   /** Virtual time of the load. */
   readonly loadMs: number;
+  /** Nobody asks anything for so long between two bursts; 0: there are no bursts. */
+  readonly silenceMs: number;
   /** Faults of every run, and whether others are drawn beside them; undefined: all are drawn. */
   readonly faults?: { readonly always: readonly FaultKind[]; readonly others: boolean };
   /** Mean time between two faults. */
   readonly faultMs: number;
   /** A sync takes up to this long: a slow disk leaves more for a power cut to lose. */
   readonly syncMsMax: number;
+  /** Power cuts in mode `interval`: what was acknowledged last may be lost, and only what holds all the same is checked. */
+  readonly forgets: boolean;
   readonly partitions: number;
   readonly compression: boolean;
   /** Bounds on what a node holds; 0: none. */
@@ -50,6 +56,7 @@ const mixed: ProfileMaker = (random) => {
     bareClients: 1 + random.below(4),
     realClients: 1 + random.below(3),
     keys: random.pick([3, 12, 60, 200]),
+    keyBytes: 0,
     largeShare: random.pick([0, 0.02, 0.05]),
     batchShare: 0.03,
     ttlShare: random.pick([0, 0, 0.1]),
@@ -57,8 +64,10 @@ const mixed: ProfileMaker = (random) => {
     scanShare: 0.005,
     operations: 2600,
     loadMs: LOAD_MS,
+    silenceMs: 0,
     faultMs: random.pick([200, 500, 1200]),
     syncMsMax: random.pick([3, 3, 15, 40]),
+    forgets: false,
     partitions: 16,
     compression: false,
     memoryBytesMax: 0,
@@ -100,6 +109,16 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     ttlShare: 0.5,
     scanShare: 0.02,
   }),
+  /** Scans of more keys than fit into a page. */
+  scans: (random) => ({
+    ...mixed(random),
+    keys: 300,
+    keyBytes: 300,
+    partitions: random.pick([1, 2]),
+    realClients: 3,
+    scanShare: 0.05,
+    operations: 1600,
+  }),
   /** Nothing but the bare protocol. */
   bare: (random) => ({ ...mixed(random), bareClients: 2 + random.below(5), realClients: 0 }),
   /** Nodes die and come back under bare clients, and nothing else explains an answer that is late. */
@@ -130,15 +149,35 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     syncMsMax: 40,
     faults: { always: ['power-loss', 'slow-disk'], others: random.chance(0.5) },
   }),
-  /** Long enough for deletions to be purged while nodes come and go; keys share their partitions. */
-  purge: (random) => ({
+  /** Coordinators die with what they have sent and not yet synced: only comparison brings it to everybody. */
+  losses: (random) => ({
     ...mixed(random),
-    keys: random.pick([12, 60]),
+    keys: 400,
+    bareClients: 4,
+    ttlShare: 0,
+    syncMsMax: 40,
+    faults: { always: ['power-loss', 'sync-error'], others: random.chance(0.3) },
+    faultMs: 250,
+  }),
+  /** Power cuts in mode `interval`: stamps are not given twice all the same, and replicas end up equal. */
+  forgetful: (random) => ({
+    ...mixed(random),
+    forgets: true,
+    syncMsMax: 40,
+    faults: { always: ['power-loss', 'all-lose-power'], others: random.chance(0.5) },
+    faultMs: 500,
+  }),
+  /** Bursts, and silences in which deletions are purged while nodes come and go; keys share their partitions. */
+  purge: (random) => ({
+    ...churn(random),
+    keys: random.pick([6, 12, 60]),
     partitions: random.pick([1, 2, 4]),
-    deleteShare: 0.5,
-    operations: 1500,
+    ttlShare: random.pick([0, 0.1]),
+    operations: 1400,
     loadMs: 25_000,
-    faultMs: 1500,
+    silenceMs: 2500,
+    faults: { always: ['kill', 'power-loss'], others: random.chance(0.5) },
+    faultMs: 1200,
   }),
   /** The least recently used keys go. */
   lru: (random) => {
@@ -190,8 +229,8 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
 /** How often each is drawn when none is named. */
 const DRAWN: readonly string[] = [
   ...Array.from({ length: 8 }, () => 'default'),
-  ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'expiry'],
-  ...['churn', 'deaths', 'full', 'slow', 'purge', 'lru', 'reject', 'rot', 'backup'],
+  ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'scans'],
+  ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'lru', 'reject', 'rot', 'backup'],
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -202,8 +241,9 @@ export function profileNameOf(name: string | undefined, random: SimRandom): stri
 export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
   default: ['writes_restamped_total', 'reads_written_back_total', 'audit_repaired_total'],
   churn: ['compaction_groups_total', 'audit_purged_total'],
-  expiry: ['scan_pages_total'],
+  scans: ['scan_pages_total'],
   full: ['streams_refused_total'],
+  losses: ['audit_repaired_total'],
   purge: ['audit_purged_total'],
   lru: ['evictions_total', 'compaction_groups_total'],
   reject: ['compaction_groups_total'],

@@ -1,26 +1,33 @@
 import { keyHash } from '@memdb/protocol';
+import { RecordKind } from '../../src/model/record.js';
 import type { Node } from '../../src/node.js';
 import type { BrokenPromises } from './broken-promise.js';
 import { orderOf, type SeenStamp, stampText } from './history.js';
 
 interface Remembered {
   readonly versions: ReadonlyMap<string, SeenStamp>;
+  /** Of the keys that it did not hold: the floors that it answered with. */
+  readonly absent: ReadonlyMap<string, SeenStamp>;
   /** The highest counter that the node stamped a version with, durable or not. */
   readonly stamped: number;
 }
 
 /**
- * What a node claims to be durable is there after the next start, whatever happened in between (semantics: Durability),
- * and it never stamps at or below anything it may have stamped (semantics: Versions). Looked at when a process ends and
- * when the next one has recovered.
+ * What a node claims to be durable is there after the next start, whatever happened in between (semantics: Durability);
+ * what it had purged does not come back, which is why compaction carries purged tombstones on (mechanisms: Purging
+ * tombstones, ×); and it never stamps at or below anything it may have stamped (semantics: Versions). Looked at when a
+ * process ends and when the next one has recovered.
  */
 export class RecoveryWatch {
   readonly #keys: readonly string[];
+  readonly #forgets: boolean;
   readonly #broken: BrokenPromises;
   readonly #remembered: Map<string, Remembered> = new Map();
 
-  constructor(keys: readonly string[], broken: BrokenPromises) {
+  /** `forgets`: only what is synced lasts, whatever may be spoken of (mode `interval`). */
+  constructor(keys: readonly string[], forgets: boolean, broken: BrokenPromises) {
     this.#keys = keys;
+    this.#forgets = forgets;
     this.#broken = broken;
   }
 
@@ -29,14 +36,17 @@ export class RecoveryWatch {
     const { store } = node;
     if (store === undefined) return;
     const versions = new Map<string, SeenStamp>();
+    const absent = new Map<string, SeenStamp>();
     for (const key of this.#keys) {
-      const held = durableVersion(node, key);
-      if (held !== undefined) versions.set(key, held);
+      const held = versionOf(node, key);
+      if (held === undefined) continue;
+      if (!isHeld(node)) absent.set(key, held);
+      else if (this.#forgets ? store.found.lsn <= store.syncedLsn : store.found.durable) versions.set(key, held);
     }
     let stamped = this.#remembered.get(name)?.stamped ?? 0;
     const cursor = store.logCursor(0);
     while (cursor.next()) if (cursor.node === node.number) stamped = Math.max(stamped, cursor.counter);
-    this.#remembered.set(name, { versions, stamped });
+    this.#remembered.set(name, { versions, absent, stamped });
   }
 
   /** The next process has recovered what it found. */
@@ -50,6 +60,14 @@ export class RecoveryWatch {
         this.#broken.add(`${name} had @${stampText(stamp)} durably and recovered ${found}`, key);
       }
     }
+    for (const [key, floor] of remembered.absent) {
+      const held = versionOf(node, key);
+      // The record of a floor may be lost, and what had expired is then back until it is purged again.
+      if (held === undefined || !isHeld(node) || orderOf(held, floor) > 0) continue;
+      const { kind, expiresAtMs } = node.store?.found ?? {};
+      if (kind !== RecordKind.value || expiresAtMs !== 0) continue;
+      this.#broken.add(`${name} had purged up to @${stampText(floor)} and recovered @${stampText(held)}`, key);
+    }
     const current = node.lamport?.current ?? 0;
     if (current < remembered.stamped) {
       this.#broken.add(`${name} goes on from counter ${current} although it had stamped ${remembered.stamped}`);
@@ -57,10 +75,9 @@ export class RecoveryWatch {
   }
 }
 
-/** The newest version that is durable; undefined when the newest one is not, or there is none. */
-function durableVersion(node: Node, key: string): SeenStamp | undefined {
-  const held = versionOf(node, key);
-  return held !== undefined && node.store?.found.durable === true && node.store.found.lsn > 0 ? held : undefined;
+/** Whether the last lookup found a record. */
+function isHeld({ store }: Node): boolean {
+  return store !== undefined && store.found.lsn > 0;
 }
 
 /** The stamp of a key, or the floor that an absent one answers with. */

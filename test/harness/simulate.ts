@@ -2,7 +2,7 @@ import { Activity } from './activity.js';
 import { BitRot } from './bit-rot.js';
 import { BrokenPromises } from './broken-promise.js';
 import { checkExpiry } from './check-expiry.js';
-import { checkHistory } from './check-history.js';
+import { checkHistory, checkStamps } from './check-history.js';
 import { checkRegular } from './check-regular.js';
 import { checkScans } from './check-scans.js';
 import { checkConverged, checkCursors, checkLogs, isConverged } from './check-state.js';
@@ -15,7 +15,7 @@ import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
-import { Workload } from './workload.js';
+import { busyShare, Workload } from './workload.js';
 
 /** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
 const CALM_MS = 1000;
@@ -131,6 +131,8 @@ class Run {
   readonly #floors: FloorWatch;
   readonly #activity: Activity;
   readonly #evicts: boolean;
+  /** Power cuts may lose what was acknowledged and not yet synced. */
+  readonly #forgets: boolean;
   /** Nothing acknowledged may be lost by a power cut: not so in mode `interval`, which has none then. */
   readonly #lasting: boolean;
 
@@ -141,12 +143,13 @@ class Run {
     const profile = maker(random);
     this.#world = world;
     this.#broken = broken;
-    this.#lasting = !random.chance(0.15);
+    this.#forgets = profile.forgets;
+    this.#lasting = !random.chance(0.15) && !this.#forgets;
     this.#loadMs = options.minutes === undefined ? profile.loadMs : options.minutes * 60_000;
-    this.#keys = keysOf(profile.keys);
+    this.#keys = keysOf(profile.keys, profile.keyBytes);
     this.#evicts = profile.eviction === 'lru';
     this.#activity = new Activity(MUST_RISE[workload] ?? []);
-    const watch = new RecoveryWatch(this.#keys, broken);
+    const watch = new RecoveryWatch(this.#keys, this.#forgets, broken);
     const { nodes, valueBytesMax, segmentBytes, partitions, compression } = profile;
     const { memoryBytesMax, entriesMax, eviction } = profile;
     this.#cluster = new SimCluster(world, {
@@ -180,7 +183,7 @@ class Run {
     const { syncMsMax, faultMs, faults } = profile;
     this.#cluster.names.map((name) => Object.assign(world.disk(name).behaviour, { syncMsMax }));
     const bitRot = new BitRot(world, this.#cluster, journal);
-    const faultOptions = { powerLoss: this.#lasting, intervalMs: faultMs, kinds: faults, bitRot };
+    const faultOptions = { powerLoss: this.#lasting || this.#forgets, intervalMs: faultMs, kinds: faults, bitRot };
     this.faults = new FaultPlan(world, this.#cluster, faultOptions, journal);
     const clients = profile.bareClients + profile.realClients;
     const workloadOptions = {
@@ -188,7 +191,8 @@ class Run {
       realClients: profile.realClients,
       keys: this.#keys,
       // Batches and bursts make more than one operation of an action.
-      intervalMs: (clients * profile.loadMs * 1.4) / profile.operations,
+      intervalMs: (clients * profile.loadMs * 1.4 * busyShare(profile.silenceMs)) / profile.operations,
+      silenceMs: profile.silenceMs,
       valueBytesMax,
       keyBytesMax: KEY_BYTES_MAX,
       largeShare: profile.largeShare,
@@ -198,6 +202,7 @@ class Run {
       scanShare: profile.scanShare,
       backupMs: profile.backupMs,
       evicts: this.#evicts,
+      forgets: this.#forgets,
       lateMsMax: this.faults.delaysAnswers ? undefined : LATE_MS_MAX,
     };
     this.load = new Workload(world, this.#cluster, workloadOptions, broken, journal);
@@ -217,7 +222,7 @@ class Run {
     this.#floors.run(endMs + CALM_MS);
     for (let check = 1; check <= CURSOR_CHECKS; check++) {
       await world.play(endMs - (this.#loadMs * (CURSOR_CHECKS - check)) / CURSOR_CHECKS);
-      checkCursors(world, this.#cluster, this.#evicts, this.#broken);
+      this.#checkCursors();
     }
     this.faults.heal();
     await world.play(world.nowMs + CALM_MS);
@@ -231,6 +236,11 @@ class Run {
     this.#cluster.awaitReady();
     await world.play(world.nowMs + SETTLE_MS / 2);
     this.#judge();
+  }
+
+  #checkCursors(): void {
+    // What was acknowledged to a peer may be lost there.
+    if (!this.#forgets) checkCursors(this.#world, this.#cluster, this.#evicts, this.#broken);
   }
 
   #judge(): void {
@@ -247,7 +257,7 @@ class Run {
     if (!world.runUntil(idle, world.nowMs + CATCH_UP_MS)) {
       broken.add(`the streams are not idle ${CATCH_UP_MS / 1000} s after everything healed`);
     }
-    checkCursors(world, cluster, this.#evicts, broken);
+    this.#checkCursors();
     // The streams bring what was missed, comparison what no log knew: nobody has to read a key for that.
     if (this.faults.kinds.includes('bit-rot')) world.run(world.nowMs + ROT_HEALED_MS);
     for (let waitedMs = 0; waitedMs < CONVERGE_MS && !isConverged(world, cluster, this.#keys); waitedMs += STEP_MS) {
@@ -262,6 +272,8 @@ class Run {
     const evicts = this.#evicts;
     const { movesClocks } = this.faults;
     checkLogs(cluster, history, evicts, broken);
+    checkStamps(history, final, evicts, broken);
+    if (this.#forgets) return;
     checkRegular(history, { movedClocks: movesClocks, evicts }, broken);
     if (!movesClocks) checkExpiry(history, broken);
     checkScans(history, evicts, broken);
@@ -269,10 +281,10 @@ class Run {
   }
 }
 
-/** Most are short; one is as long as keys may be, and one is not ASCII. */
-function keysOf(count: number): string[] {
+/** Of so many bytes, or as short as can be; one is as long as keys may be, and one is not ASCII. */
+function keysOf(count: number, bytes: number): string[] {
   return Array.from({ length: count }, (_, index) => {
     if (index === 7) return 'k'.repeat(KEY_BYTES_MAX);
-    return index === 5 ? 'schlüssel-☃-5' : `key-${index}`;
+    return index === 5 ? 'schlüssel-☃-5' : `key-${index}`.padEnd(bytes, '.');
   });
 }

@@ -26,8 +26,10 @@ export interface WorkloadOptions {
   /** Programs that use the client library. */
   readonly realClients: number;
   readonly keys: readonly string[];
-  /** Mean time between two requests of one client. */
+  /** Mean time between two requests of one client; in a burst, where there are silences. */
   readonly intervalMs: number;
+  /** Nobody asks anything for so long between two bursts; 0: there are no bursts. */
+  readonly silenceMs: number;
   readonly valueBytesMax: number;
   readonly keyBytesMax: number;
   /** Share of values of any size up to the limit; the others are short. */
@@ -44,6 +46,8 @@ export interface WorkloadOptions {
   readonly backupMs: number;
   /** Values may go at any time. */
   readonly evicts: boolean;
+  /** Owners may have lost what they acknowledged by the time that the client hears of it. */
+  readonly forgets: boolean;
   /** How long after its deadline an answer of a node may come; undefined where a fault explains any delay. */
   readonly lateMsMax: number | undefined;
 }
@@ -70,6 +74,13 @@ export interface Actor {
   act(): void;
   /** Requests that should have been answered by now, as sentences. */
   unanswered(): string[];
+}
+
+const BURST_MS = 500;
+
+/** Share of the time in which somebody asks, with silences of this length. */
+export function busyShare(silenceMs: number): number {
+  return BURST_MS / (BURST_MS + silenceMs);
 }
 
 /** Clients that read and write at random while faults happen. What they see is kept, for the checkers. */
@@ -222,12 +233,19 @@ export class Workload {
 
   #next(actor: Actor): void {
     const { world, options } = this.#context;
-    const atMs = world.nowMs - Math.log(1 - this.#random.unit()) * options.intervalMs;
+    const atMs = this.#afterSilence(world.nowMs - Math.log(1 - this.#random.unit()) * options.intervalMs);
     if (atMs > this.#untilMs) return;
     world.at(atMs, () => {
       actor.act();
       this.#next(actor);
     });
+  }
+
+  /** The moment, or that of the next burst. */
+  #afterSilence(atMs: number): number {
+    const { silenceMs } = this.#context.options;
+    const since = atMs % (BURST_MS + silenceMs);
+    return since < BURST_MS ? atMs : atMs - since + BURST_MS + silenceMs + (since % BURST_MS);
   }
 
   /** Every value names its write, but for some empty ones. */
@@ -254,6 +272,7 @@ export class Workload {
    * What was acknowledged stands on enough owners at that very moment, durably (mechanisms: Plain writes and reads).
    */
   #checkHolders(write: WriteEvent, stamp: SeenStamp): void {
+    if (this.#context.options.forgets) return;
     const { holders, owners, text } = this.#holdersOf(write.key, stamp);
     const needed = write.level === LEVEL.all ? owners : Math.floor(owners / 2) + 1;
     if (holders >= needed) return;
@@ -263,6 +282,7 @@ export class Workload {
 
   /** What was read stands durably on a majority, or at one replica at least: no reply speaks of anything else. */
   #checkAnswer(key: string, quorum: boolean, stamp: SeenStamp, isAbsent: boolean): void {
+    if (this.#context.options.forgets) return;
     const { holders, owners, text } = this.#holdersOf(key, stamp, isAbsent);
     const needed = quorum ? Math.floor(owners / 2) + 1 : 1;
     if (holders >= needed) return;

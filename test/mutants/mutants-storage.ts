@@ -17,7 +17,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   {
     name: 'sync-covers-what-came-later',
     why: 'When a sync ends, what was written while it ran counts as synced.',
-    workload: 'slow',
+    workload: 'forgetful',
     file: WRITER,
     find: 'this.syncedLsn = this.#syncMark.lsn;',
     replace: 'this.syncedLsn = this.writtenLsn;',

@@ -54,7 +54,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'comparison-fetches-nothing',
     why: 'Replicas compare and do not fetch what they lack.',
-    workload: 'slow',
+    workload: 'losses',
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));',
     replace: 'focus.missing = [];',
@@ -63,7 +63,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'comparison-blind-to-stamps',
     why: 'Roots are always found equal.',
-    workload: 'slow',
+    workload: 'losses',
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'const different = new Set(differing);',
     replace: 'const different = new Set(); differing = [];',
@@ -99,7 +99,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'scan-believes-the-first-page',
     why: 'A scan moves on to the end of the page that reaches furthest, past what other replicas have not shown.',
-    workload: 'expiry',
+    workload: 'scans',
     file: 'dist/src/replication/merge-pages.js',
     find: 'return order(key, limit) <= 0;',
     replace: 'return true;',
@@ -108,7 +108,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'scan-takes-the-older-version',
     why: 'Of two versions of a key a scan believes the older one.',
-    workload: 'expiry',
+    workload: 'scans',
     file: 'dist/src/replication/merge-pages.js',
     find: 'compareStamps(left.counter, left.node, right.counter, right.node) > 0',
     replace: 'compareStamps(left.counter, left.node, right.counter, right.node) < 0',
