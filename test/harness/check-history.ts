@@ -35,6 +35,7 @@ export function checkHistory(
   forEachKey(history, (key, writes, reads) => {
     checkShadowing(key, writes, broken);
     checkReads(key, writes, reads, broken);
+    if (!evicts) checkAbsences(key, writes, reads, broken);
     checkFinal(key, writes, reads, final.get(key), lasting, evicts, broken);
   });
 }
@@ -153,6 +154,28 @@ function checkReads(
   forEachWithHighestBefore(absent, there, (read, highest) => {
     if (orderOf(read.stamp, highest) === 0) {
       broken.add(`@${stampText(read.stamp)} was read after it had been absent`, key);
+    }
+  });
+}
+
+/** What was read at quorum goes only by a deletion that is newer, or may be. */
+function checkAbsences(
+  key: string,
+  writes: readonly WriteEvent[],
+  reads: readonly Stamped<ReadEvent>[],
+  broken: BrokenPromises,
+): void {
+  if (writes.some(({ ttlMs }) => ttlMs > 0)) return;
+  const quorum = reads.filter((read) => read.quorum);
+  const there = quorum.filter(({ content }) => content.kind !== 'absent');
+  const absent = quorum.filter(({ content }) => content.kind === 'absent');
+  const deletions = writes.filter(({ value, outcome }) => value === undefined && outcome !== 'not-applied');
+  forEachWithHighestBefore(there, absent, (read, highest) => {
+    const isDeleted = deletions.some(
+      ({ begun, stamp }) => begun < read.answered && (stamp === undefined || orderOf(stamp, highest) > 0),
+    );
+    if (!isDeleted) {
+      broken.add(`it is absent @${stampText(read.stamp)} although @${stampText(highest)} was read before`, key);
     }
   });
 }

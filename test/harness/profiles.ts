@@ -167,12 +167,26 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     faults: { always: ['power-loss', 'all-lose-power'], others: random.chance(0.5) },
     faultMs: 500,
   }),
-  /** Bursts, and silences in which deletions are purged while nodes come and go; keys share their partitions. */
+  /** Bursts on few keys, and silences in which deletions are purged while nodes come and go. */
   purge: (random) => ({
-    ...churn(random),
-    keys: random.pick([6, 12, 60]),
-    partitions: random.pick([1, 2, 4]),
+    ...mixed(random),
+    keys: random.pick([4, 6, 12]),
+    partitions: random.pick([1, 2]),
     ttlShare: random.pick([0, 0.1]),
+    deleteShare: 0.5,
+    operations: 1000,
+    loadMs: 30_000,
+    silenceMs: 4000,
+    faults: { always: ['kill', 'power-loss'], others: random.chance(0.5) },
+    faultMs: 1200,
+  }),
+  /** What was purged lies in the log for long, hidden by tombstones that compaction carries on. */
+  sediment: (random) => ({
+    ...churn(random),
+    keys: 200,
+    largeShare: 0.6,
+    deleteShare: 0.2,
+    partitions: random.pick([1, 2, 4]),
     operations: 1400,
     loadMs: 25_000,
     silenceMs: 2500,
@@ -230,7 +244,7 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
 const DRAWN: readonly string[] = [
   ...Array.from({ length: 8 }, () => 'default'),
   ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'scans'],
-  ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'lru', 'reject', 'rot', 'backup'],
+  ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'sediment', 'lru', 'reject', 'rot', 'backup'],
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -245,6 +259,7 @@ export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
   full: ['streams_refused_total'],
   losses: ['audit_repaired_total'],
   purge: ['audit_purged_total'],
+  sediment: ['audit_purged_total', 'compaction_groups_total'],
   lru: ['evictions_total', 'compaction_groups_total'],
   reject: ['compaction_groups_total'],
   rot: ['scrub_corrupt_total where=memory', 'scrub_corrupt_total where=file', 'audit_repaired_total'],

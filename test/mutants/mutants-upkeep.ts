@@ -18,9 +18,9 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     name: 'floor-lets-old-versions-in',
     why: 'A version at or below the floor of a key that was purged is taken in.',
     workload: 'purge',
-    file: CATALOG,
-    find: 'if (held === 0) { if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {',
-    replace: 'if (held === 0) { if (false) {',
+    file: 'dist/src/storage/floors.js',
+    find: 'return counter < floor || (counter === floor && node <= this.nodes[partition]);',
+    replace: 'return false;',
     isSeldomMet: true,
   },
   {
@@ -45,7 +45,7 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
   {
     name: 'purged-tombstone-dropped-in-compaction',
     why: 'Compaction leaves out a purged tombstone although older segments stand.',
-    workload: 'purge',
+    workload: 'sediment',
     file: CATALOG,
     find: 'if (kind === RecordKind.tombstone) return Fate.carry;',
     replace: 'if (kind === RecordKind.tombstone) return Fate.drop;',
