@@ -165,3 +165,12 @@ export const SCRUB_SLICE_BYTES_MIN: number = 64 * 1024;
 
 /** Bytes of a file read at once by the scrub: comparing them with memory takes 0.1 ms, opening and reading 0.2. */
 export const SCRUB_FILE_PIECE_BYTES: number = 512 * 1024;
+
+/** Members that gossip knows, those gone included: twice the largest topology. About 400 bytes each, so under 1 MiB. */
+export const MEMBERS_MAX = 2048;
+
+/**
+ * Rumors told in one message: 64 × 130 bytes, so 8 KiB at most, and none at all while nothing changes. When a cut heals or
+ * many nodes start together there are as many rumors as members.
+ */
+export const RUMORS_TOLD_MAX = 64;

@@ -15,6 +15,7 @@ import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
+import { GOSSIP_WORKLOAD, simulateGossip } from './simulate-gossip.js';
 import { busyShare, Workload } from './workload.js';
 
 /** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
@@ -76,6 +77,7 @@ export interface RunReport {
  * what the clients saw and what the nodes hold is judged. An exception in a node is a broken promise too.
  */
 export async function simulate(options: SimulateOptions): Promise<RunReport> {
+  if (options.workload === GOSSIP_WORKLOAD) return simulateGossip(options);
   useFastCrypto();
   const world = new SimWorld(options.seed);
   const broken = new BrokenPromises(world);

@@ -1,5 +1,6 @@
 import { CLIENT_MUTANTS } from './mutants-client.js';
 import { CUSTODY_MUTANTS } from './mutants-custody.js';
+import { GOSSIP_MUTANTS } from './mutants-gossip.js';
 import { READ_MUTANTS } from './mutants-reads.js';
 import { STORAGE_MUTANTS } from './mutants-storage.js';
 import { UPKEEP_MUTANTS } from './mutants-upkeep.js';
@@ -29,6 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...UPKEEP_MUTANTS,
   ...CUSTODY_MUTANTS,
   ...CLIENT_MUTANTS,
+  ...GOSSIP_MUTANTS,
 ];
 
 export function mutantOf(name: string): Mutant {

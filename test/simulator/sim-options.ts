@@ -1,12 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PROFILES } from '../harness/profiles.js';
+import { GOSSIP_WORKLOAD } from '../harness/simulate-gossip.js';
+
+const WORKLOADS: readonly string[] = [...Object.keys(PROFILES), GOSSIP_WORKLOAD];
 
 export const USAGE: string = `npm run sim -- [options]
   --seed N         run this seed alone (with --seeds: begin there)
   --seeds K        run K seeds; default 200, fresh ones unless --seed says where to begin
   --minutes M      virtual minutes of load in each run; default 0.1
-  --workload NAME  ${Object.keys(PROFILES).join(', ')}; default: drawn from the seed
+  --workload NAME  ${WORKLOADS.join(', ')}; default: drawn from the seed
   --trace          with --seed: print all that happens
   --processes P    default: one for each core`;
 
@@ -37,8 +40,8 @@ export function simOptionsOf(args: readonly string[]): SimOptions {
     },
   });
   const { workload } = values;
-  if (workload !== undefined && PROFILES[workload] === undefined) {
-    throw new Error(`there is no workload ${workload}; there are ${Object.keys(PROFILES).join(', ')}`);
+  if (workload !== undefined && !WORKLOADS.includes(workload)) {
+    throw new Error(`there is no workload ${workload}; there are ${WORKLOADS.join(', ')}`);
   }
   const seed = values.seed === undefined ? undefined : whole('--seed', values.seed, 0);
   const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
