@@ -1,4 +1,5 @@
 import { LamportClock } from './model/lamport-clock.js';
+import { EXPIRY_BYTES, recordBytes } from './model/record.js';
 import { leaseMark, saveMark } from './node-meta.js';
 import type { NodeOptions } from './node-options.js';
 import type { Turn } from './ports/turn.js';
@@ -34,7 +35,7 @@ export interface RecoveryWiring {
  */
 export function recoverRooms(options: NodeOptions, turn: Turn, wiring: RecoveryWiring): NodeRooms {
   const { disk, random, telemetry, timers, clock, onFatal } = options;
-  const { storage, cluster } = options.config;
+  const { storage, cluster, limits } = options.config;
   disk?.lock();
   const identity = takeIdentity(disk, random);
   const store = Store.open({
@@ -45,6 +46,7 @@ export function recoverRooms(options: NodeOptions, turn: Turn, wiring: RecoveryW
     durability: storage.durability,
     syncIntervalMs: storage.syncIntervalMs,
     segmentBytes: storage.segmentBytes,
+    recordBytesMax: recordBytes(limits.keyBytesMax, limits.valueBytesMax + EXPIRY_BYTES),
     memoryBytesMax: storage.memoryBytesMax,
     entriesMax: storage.entriesMax,
     eviction: storage.eviction,

@@ -94,7 +94,7 @@ const schema = {
     'segment_size',
     kind.powerOfTwoBytes(256 * KiB, GiB),
     16 * MiB,
-    'most bytes of one log file and its memory; small while there is little data',
+    'most bytes of one log file and its memory; smaller ones while there is little data, if max_value allows',
   ),
   memoryBytesMax: storage(
     'max_memory',

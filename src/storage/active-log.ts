@@ -6,14 +6,8 @@ import type { LogWriter } from './log-writer.js';
 import type { SealedFiles } from './sealed-files.js';
 import { Segment } from './segment.js';
 import { keptBytes } from './segment-copy.js';
-import { SEGMENT_HEADER_BYTES, segmentPath, writeSegmentHeader } from './segment-header.js';
-import {
-  BATCH_OVERHEAD_BYTES,
-  META_RESERVE_BYTES,
-  SEGMENT_OVERHEAD_BYTES,
-  type SegmentSizes,
-  usableBytes,
-} from './segment-sizes.js';
+import { segmentPath, writeSegmentHeader } from './segment-header.js';
+import { BATCH_OVERHEAD_BYTES, META_RESERVE_BYTES, type SegmentSizes, usableBytes } from './segment-sizes.js';
 import type { SegmentSupply } from './segment-supply.js';
 import type { SegmentTable } from './segment-table.js';
 import { StorageError } from './storage-error.js';
@@ -53,7 +47,6 @@ export class ActiveLog {
     files: LogFiles | undefined,
     pool: BufferPool,
     readLsn: () => number,
-    segmentBytesMax: number,
     sizes: SegmentSizes,
     lastLsn: number,
     previous: { readonly id: number; readonly end: number },
@@ -65,7 +58,7 @@ export class ActiveLog {
     this.#pool = pool;
     this.#readLsn = readLsn;
     this.#sizes = sizes;
-    this.#usableBytes = Math.min(RECORD_BYTES_MAX, usableBytes(segmentBytesMax));
+    this.#usableBytes = Math.min(RECORD_BYTES_MAX, usableBytes(files === undefined ? sizes.bytesMax : sizes.bytesMin));
     this.#nextId = previous.id + 1;
     this.lastLsn = lastLsn;
     for (const segment of catalog.segments.ordered) {
@@ -92,8 +85,7 @@ export class ActiveLog {
     if (files.writer.full) return 'disk-full';
     if (active.file !== undefined) {
       if (needed + META_RESERVE_BYTES <= active.capacity) return 'ok';
-      if (bytes <= this.#nextUsableBytes && this.#segments.hasFreeSlot) return 'ok';
-      if (files.supply.count > 0) this.#widen(bytes);
+      if (files.supply.count > 0 && this.#segments.hasFreeSlot) return 'ok';
     }
     if (!this.#segments.hasFreeSlot) return 'memory-full';
     return files.supply.full ? 'disk-full' : 'busy';
@@ -103,13 +95,10 @@ export class ActiveLog {
   roomForRun(bytes: number, largest: number): Room {
     if (this.#files === undefined) return this.room(largest);
     const { supply } = this.#files;
-    if (supply.count > 0 && largest > this.#nextUsableBytes) return this.room(largest);
+    if (bytes <= this.#usableBytes) return this.room(bytes);
     let free = this.freeBytes;
-    if (bytes <= free) return this.room(bytes);
     for (const next of supply.readyBytes) free += Math.max(0, usableBytes(next) - largest);
-    if (bytes + largest <= free && this.#segments.hasFreeSlot) return this.room(largest);
-    if (bytes > usableBytes(this.#sizes.bytes)) this.#widen(bytes);
-    return 'busy';
+    return bytes + largest <= free && this.#segments.hasFreeSlot ? this.room(largest) : 'busy';
   }
 
   /**
@@ -158,29 +147,14 @@ export class ActiveLog {
     files.writer.resume();
   }
 
-  /** The largest record that the next segment would take; 0 when there is none. */
-  get #nextUsableBytes(): number {
-    const supply = this.#files?.supply;
-    if (supply === undefined) return this.#usableBytes;
-    return supply.count === 0 ? 0 : Math.min(this.#usableBytes, usableBytes(supply.nextBytes));
-  }
-
-  /** The next segment must hold so many bytes of records, if any can. */
-  #widen(bytes: number): void {
-    this.#sizes.widen(bytes + SEGMENT_OVERHEAD_BYTES);
-    this.#files?.supply.widen();
-  }
-
   #roll(bytes: number): Segment {
     const sealed = this.active;
-    if (!this.#segments.hasFreeSlot || bytes > this.#nextUsableBytes) {
+    const ready = this.#segments.hasFreeSlot && (this.#files === undefined || this.#files.supply.count > 0);
+    if (!ready || bytes > this.#usableBytes) {
       throw new StorageError('full', segmentPath(sealed.id), sealed.tail, `no room in the log for ${bytes} bytes`);
     }
-    // The file must end where the next one says that it does: not behind a header that nothing took the place of, and not
-    // without a header of its own when nothing was put into it.
-    if (sealed.closingHeaderAt === sealed.tail || sealed.tail === SEGMENT_HEADER_BYTES) {
-      this.#files?.writer.openBatch(sealed);
-    }
+    // The file must end where the next one says that it does: not behind a header that nothing took the place of.
+    if (sealed.closingHeaderAt === sealed.tail) this.#files?.writer.openBatch(sealed);
     this.#sealedBytes += touchedBytes(sealed);
     this.active = this.#open(sealed.id, sealed.tail, bytes);
     this.#files?.writer.seal(sealed);
@@ -231,8 +205,7 @@ export class ActiveLog {
   /** The next segment, for a record of `bytes`. */
   #open(previousId: number, previousEnd: number, bytes: number): Segment {
     const id = this.#files?.supply.nextReadyId ?? this.#nextId++;
-    if (this.#files === undefined) this.#sizes.widen(bytes + SEGMENT_OVERHEAD_BYTES);
-    const memory = this.#pool.take(this.#files?.supply.nextBytes ?? this.#sizes.bytes);
+    const memory = this.#pool.take(this.#files?.supply.nextBytes ?? this.#sizes.bytesFor(bytes));
     const segment = new Segment(id, id, memory.buffer, this.lastLsn + 1);
     if (memory.recycled) segment.touchedBytes = segment.capacity;
     writeSegmentHeader(segment.view, {

@@ -18,7 +18,7 @@ import { decodePlacement, PLACEMENT_META } from './placement.js';
 import { endsCleanly, ProofScan } from './proof-scan.js';
 import { Segment } from './segment.js';
 import { LOG_DIRECTORY, SEGMENT_HEADER_BYTES, type SegmentHeader, segmentFile, segmentPath } from './segment-header.js';
-import { isSegmentSize } from './segment-sizes.js';
+import { segmentBytesMin } from './segment-sizes.js';
 import type { PreparedFile } from './segment-supply.js';
 import { SegmentTable } from './segment-table.js';
 import { StartReader } from './start-reader.js';
@@ -36,6 +36,7 @@ const KEYS_HINT_MAX: number = 2 ** 27;
 export interface RecoveryOptions {
   readonly disk: Disk;
   readonly segmentBytes: number;
+  readonly recordBytesMax?: number;
   readonly partitions: number;
   readonly hashSeed: number;
   readonly pool: BufferPool;
@@ -200,7 +201,6 @@ class Recovery {
    * chain's end. False when there is anything but zeros: then the last segment cannot be continued.
    */
   #examineRest(): boolean {
-    const { segmentBytes } = this.#options;
     const last = this.#chain.at(-1);
     const endSegment = last?.id ?? 0;
     const endOffset = last?.tail ?? 0;
@@ -225,18 +225,19 @@ class Recovery {
       this.#discard(stray);
     }
     const kept = this.#keepPrepared(strays.at(-1)?.id ?? 0);
-    return (
-      kept &&
-      !rest.sawBytes &&
-      strays.length === 0 &&
-      (last === undefined || isSegmentSize(last.capacity, segmentBytes))
-    );
+    return kept && !rest.sawBytes && strays.length === 0 && (last === undefined || this.#canBeWritten(last.capacity));
+  }
+
+  /** Whether a file of this size can be the active segment: it holds whatever record may come. */
+  #canBeWritten(bytes: number): boolean {
+    const { segmentBytes, recordBytesMax = segmentBytes } = this.#options;
+    const least = segmentBytesMin(segmentBytes, recordBytesMax);
+    return bytes >= least && bytes <= segmentBytes && Number.isInteger(Math.log2(bytes));
   }
 
   /** Files of zeros go on to be used if their sizes are possible and they lie behind all that is not. False when some do not. */
   #keepPrepared(behindId: number): boolean {
-    const { segmentBytes } = this.#options;
-    const possible = this.#prepared.every(({ bytes }) => isSegmentSize(bytes, segmentBytes));
+    const possible = this.#prepared.every(({ bytes }) => this.#canBeWritten(bytes));
     const kept = possible ? this.#prepared.filter((prepared) => prepared.id > behindId) : [];
     for (const prepared of this.#prepared) if (!kept.includes(prepared)) this.#discard(prepared);
     const all = kept.length === this.#prepared.length;

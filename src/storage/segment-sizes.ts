@@ -12,48 +12,53 @@ export const SEGMENT_OVERHEAD_BYTES: number = SEGMENT_HEADER_BYTES + BATCH_OVERH
 
 /** Segments that the live data would fill, at least: what lies between full and empty is then small beside the data. */
 const SEGMENTS_PER_LIVE = 24;
-/** Below this a buffer of its own, or a file, costs more than it saves. */
+/** Below this a buffer of its own costs more than it saves. */
 const SEGMENT_BYTES_MIN: number = 512 * 1024;
-const SEGMENT_FILE_BYTES_MIN: number = 1024 * 1024;
 
 /**
- * How large the next segment is: a power of two that grows with the data. The active segment, those kept ready and
- * those that are being copied are never full, and 16 MiB of each is much beside 14 MB of data; a small segment is also
- * still in the processor's cache when it is used again.
+ * How large the next segment is: a power of two that grows with the data. The active segment and those that are being
+ * copied are never full, and 16 MiB of each is much beside 14 MB of data; a small segment is also still in the processor's
+ * cache when it is used again.
+ *
+ * A file is made before anybody knows what will be put into it: each must hold the largest record there may be. Memory
+ * is taken when it is needed.
  */
 export class SegmentSizes {
-  /** A power of two that no segment exceeds. */
+  /** Powers of two. */
   readonly bytesMax: number;
+  readonly bytesMin: number;
   readonly #liveBytes: () => number;
-  /** What the largest record so far needs. */
-  #bytesMin: number;
 
-  /** `bytesMax`: a power of two. `files`: segments are files too. */
-  constructor(bytesMax: number, files: boolean, liveBytes: () => number) {
+  /** `recordBytes`: of the largest record that each segment must hold, 0 for any. */
+  constructor(bytesMax: number, recordBytes: number, liveBytes: () => number) {
     this.bytesMax = bytesMax;
+    this.bytesMin = segmentBytesMin(bytesMax, recordBytes);
     this.#liveBytes = liveBytes;
-    this.#bytesMin = Math.min(files ? SEGMENT_FILE_BYTES_MIN : SEGMENT_BYTES_MIN, bytesMax);
   }
 
   /** Bytes of a segment that is made now. */
   get bytes(): number {
-    let bytes = this.#bytesMin;
+    let bytes = this.bytesMin;
     while (bytes < this.bytesMax && bytes * 2 * SEGMENTS_PER_LIVE <= this.#liveBytes()) bytes *= 2;
     return bytes;
   }
 
-  /** Segments hold at least so many bytes from now on. */
-  widen(bytes: number): void {
-    while (this.#bytesMin < Math.min(bytes, this.bytesMax)) this.#bytesMin *= 2;
+  /** The same of one that holds a record of `recordBytes`. */
+  bytesFor(recordBytes: number): number {
+    return Math.max(this.bytes, segmentBytesMin(this.bytesMax, recordBytes));
   }
+}
+
+/** The smallest segment, where none exceeds `bytesMax` and each holds a record of `recordBytes`. */
+export function segmentBytesMin(bytesMax: number, recordBytes: number): number {
+  return powerOfTwo(Math.max(SEGMENT_BYTES_MIN, recordBytes + SEGMENT_OVERHEAD_BYTES), bytesMax);
+}
+
+function powerOfTwo(bytes: number, bytesMax: number): number {
+  return Math.min(bytesMax, 2 ** Math.ceil(Math.log2(bytes)));
 }
 
 /** The largest record that an empty segment of this capacity takes. */
 export function usableBytes(capacity: number): number {
   return capacity - SEGMENT_HEADER_BYTES - BATCH_OVERHEAD_BYTES;
-}
-
-/** Whether a file of so many bytes can be a segment where none exceeds `bytesMax`. */
-export function isSegmentSize(bytes: number, bytesMax: number): boolean {
-  return bytes > SEGMENT_OVERHEAD_BYTES && bytes <= bytesMax && Number.isInteger(Math.log2(bytes));
 }

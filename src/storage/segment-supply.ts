@@ -54,8 +54,6 @@ export class SegmentSupply {
   readonly #ready: PreparedFile[];
   readonly #spare: SpareFile[] = [];
   #nextId: number;
-  /** Files below this id are there, be they ready or too small and about to be made again. */
-  #madeBelowId: number;
   /** Bytes of the next file, while it is being made or somebody counts on it. */
   #pendingBytes: number | undefined;
   #preparing = false;
@@ -74,7 +72,6 @@ export class SegmentSupply {
     this.#options = options;
     this.#ready = options.prepared;
     this.#nextId = options.nextId;
-    this.#madeBelowId = options.nextId;
     const { telemetry } = options;
     this.#made = telemetry.counter('log_files_made_total', 'Files of log segments made of zeros.');
     this.#recycled = telemetry.counter('log_files_recycled_total', 'Files of log segments used again.');
@@ -140,19 +137,6 @@ export class SegmentSupply {
     this.#prepare();
   }
 
-  /** Segments have just become larger: files that are ready and too small are made again. */
-  widen(): void {
-    const { bytes } = this.#options.sizes;
-    const first = this.#ready.findIndex((ready) => ready.bytes < bytes);
-    if (first === -1) return;
-    const tooSmall = this.#ready.splice(first);
-    for (const { file } of tooSmall) file.close();
-    // One that is being made comes behind them: it is given up when it is there.
-    this.#nextId = tooSmall[0].id;
-    this.#pendingBytes = undefined;
-    this.refill();
-  }
-
   /** Makes nothing more; calls `done` once no operation of the disk runs that would meet the next process. */
   close(done: () => void): void {
     this.#closed = true;
@@ -169,7 +153,7 @@ export class SegmentSupply {
     const path = segmentPath(id);
     this.#pendingBytes ??= sizes.bytes;
     const bytes = this.#pendingBytes;
-    const spare = id < this.#madeBelowId ? undefined : this.#takeSpare(bytes);
+    const spare = this.#takeSpare(bytes);
     this.#running++;
     const prepared = (error?: DiskError): void => {
       if (!this.#end()) return;
@@ -178,12 +162,11 @@ export class SegmentSupply {
         this.#onMade(id, bytes);
       } else if (error.kind === 'full') {
         if (spare !== undefined) this.#spare.push(spare);
-        this.#onFull(id, error);
+        this.#retryLater(path, error);
       } else {
         this.#options.onFatal(error);
       }
     };
-    // Over a file of zeros that has the name already, if there is one: it is replaced as a whole.
     if (spare === undefined) disk.preallocate(path, bytes, prepared);
     else disk.rename(segmentPath(spare.id), path, prepared);
   }
@@ -202,15 +185,12 @@ export class SegmentSupply {
   }
 
   #onMade(id: number, bytes: number): void {
-    this.#madeBelowId = Math.max(this.#madeBelowId, id + 1);
     if (this.full) {
       this.full = false;
       this.#retryMs = RETRY_MS_MIN;
       this.#options.telemetry.log('info', 'disk-space-back', { message: 'There is room for a log segment again.' });
     }
-    // Segments have become larger meanwhile: the files before this one are made again, and then this one.
-    if (id !== this.#nextId) this.#prepare();
-    else this.#add(id, bytes);
+    this.#add(id, bytes);
   }
 
   #add(id: number, bytes: number): void {
@@ -229,19 +209,11 @@ export class SegmentSupply {
     this.#options.onReady();
   }
 
-  #onFull(id: number, error: Error): void {
+  #retryLater(path: string, error: Error): void {
     const { disk, timers, telemetry } = this.#options;
     if (!this.full) telemetry.log('warn', 'disk-full', { message: `No room for a log segment: ${error.message}` });
     this.full = true;
-    if (id < this.#madeBelowId) {
-      // There is no larger one to be had: the small one is good enough for most records.
-      const file = disk.open(segmentPath(id));
-      const bytes = file.size();
-      file.close();
-      this.#add(id, bytes);
-      return;
-    }
-    disk.remove(segmentPath(id));
+    disk.remove(path);
     this.#retryTimer = timers.start(this.#retryMs, () => {
       this.#retryTimer = undefined;
       this.#prepare();

@@ -26,6 +26,11 @@ export interface StoreOptions {
   readonly syncIntervalMs: number;
   /** Bytes of a segment: a power of two that holds the largest record and `SEGMENT_OVERHEAD_BYTES` beside it. */
   readonly segmentBytes: number;
+  /**
+   * Bytes of the largest record that may come. Each file holds one; beyond that files are as small as the data are few.
+   * By default a whole segment: then all files have that size.
+   */
+  readonly recordBytesMax?: number;
   /** Compress the files of sealed segments. The disk must be able to. */
   readonly compression?: boolean;
   /** Used until `configurePlacement`; what the log says of an earlier one wins. */

@@ -93,14 +93,15 @@ export class Store {
     this.#pool = pool;
     this.#announcedLsn = recovered.lastLsn;
     this.#committedLsn = recovered.lastLsn;
-    const sizes = new SegmentSizes(options.segmentBytes, options.disk !== undefined, () => this.#catalog.liveBytes);
+    const { segmentBytes, recordBytesMax = segmentBytes } = options;
+    const filedBytes = options.disk === undefined ? 0 : recordBytesMax;
+    const sizes = new SegmentSizes(segmentBytes, filedBytes, () => this.#catalog.liveBytes);
     this.#files = this.#makeFiles(recovered, sizes);
     this.#log = new ActiveLog(
       this.#catalog,
       this.#files,
       pool,
       options.readLsn ?? (() => Number.POSITIVE_INFINITY),
-      options.segmentBytes,
       sizes,
       recovered.lastLsn,
       recovered.previous,

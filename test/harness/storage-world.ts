@@ -20,6 +20,7 @@ export type StorageSettings = Partial<
     | 'durability'
     | 'syncIntervalMs'
     | 'segmentBytes'
+    | 'recordBytesMax'
     | 'partitions'
     | 'hashSeed'
     | 'memoryBytesMax'

@@ -7,6 +7,7 @@ const MIB: number = 1024 * 1024;
 const LARGEST_SEGMENT_BYTES: number = 16 * MIB;
 const VALUE = 'v'.repeat(100_000);
 const LARGE_VALUE_BYTES: number = 3 * MIB;
+const RECORD_BYTES: number = recordBytes(5, LARGE_VALUE_BYTES);
 
 function fileSizes(world: StorageWorld): number[] {
   const files = world.image.paths().filter((path) => path.startsWith('log/') && path !== MANIFEST_PATH);
@@ -14,10 +15,10 @@ function fileSizes(world: StorageWorld): number[] {
 }
 
 test('segments are small while there is little data, and grow with it, in memory and on disk', (t) => {
-  const world = new StorageWorld(1, { segmentBytes: LARGEST_SEGMENT_BYTES });
+  const world = new StorageWorld(1, { segmentBytes: LARGEST_SEGMENT_BYTES, recordBytesMax: 200_000 });
   world.untilRoom();
-  t.true(fileSizes(world).every((bytes) => bytes === MIB));
-  t.true(world.store.stats().segmentBytes <= 2 * MIB);
+  t.true(fileSizes(world).every((bytes) => bytes === MIB / 2));
+  t.true(world.store.stats().segmentBytes <= MIB);
   for (let key = 0; key < 700; key++) {
     world.set(`key ${key}`, VALUE, key + 1);
     if (key % 5 === 0) world.settle();
@@ -30,60 +31,59 @@ test('segments are small while there is little data, and grow with it, in memory
   for (let key = 0; key < 700; key += 50) t.is(world.get(`key ${key}`), VALUE);
 });
 
-test('a value larger than the segments of a small store waits for a larger one, and is kept across a restart', (t) => {
-  const world = new StorageWorld(2, { segmentBytes: LARGEST_SEGMENT_BYTES });
-  world.set('small', 'x', 1);
-  t.is(world.store.room(recordBytes(5, LARGE_VALUE_BYTES), RecordKind.value), 'busy');
-  world.set('large', new Uint8Array(LARGE_VALUE_BYTES).fill(7), 2);
-  t.true(world.roomCalls > 0, 'those that were refused are told of the room');
-  world.set('small again', 'y', 3);
+test('the largest value that may come finds room at once, however little data there is', (t) => {
+  const world = new StorageWorld(2, { segmentBytes: LARGEST_SEGMENT_BYTES, recordBytesMax: RECORD_BYTES });
+  world.untilRoom();
   world.run();
-  // From now on every segment holds one.
-  t.is(world.store.room(recordBytes(5, LARGE_VALUE_BYTES), RecordKind.value), 'ok');
-  world.settle();
+  t.true(fileSizes(world).every((bytes) => bytes === 4 * MIB));
+  world.set('small', 'x', 1);
+  for (let write = 0; write < 4; write++) {
+    t.is(world.store.room(RECORD_BYTES, RecordKind.value), 'ok');
+    world.set('large', new Uint8Array(LARGE_VALUE_BYTES).fill(write), 2 + write);
+    world.settle();
+    world.run();
+  }
+  t.is(world.store.room(RECORD_BYTES + 4 * MIB, RecordKind.value), 'memory-full');
   world.crash({ powerLoss: true });
   world.open();
   t.is(world.get('small'), 'x');
-  t.is(world.getBytes('large')?.length, LARGE_VALUE_BYTES);
-  t.is(world.get('small again'), 'y');
+  t.deepEqual(world.getBytes('large'), new Uint8Array(LARGE_VALUE_BYTES).fill(3));
 });
 
-test('a crash at any moment in which files are made again larger leaves a log that starts', (t) => {
-  for (let cutMs = 0; cutMs < 60; cutMs++) {
-    const world = new StorageWorld(cutMs, { segmentBytes: LARGEST_SEGMENT_BYTES });
+test('memory alone takes a large value at once, and goes on in small segments', (t) => {
+  const world = new StorageWorld(3, { segmentBytes: LARGEST_SEGMENT_BYTES, durability: 'none' });
+  world.set('small', 'x', 1);
+  const before = world.store.stats().segmentBytes;
+  t.true(before < MIB);
+  world.set('large', new Uint8Array(LARGE_VALUE_BYTES), 2);
+  for (let key = 0; key < 20; key++) world.set(`key ${key}`, VALUE, key + 3);
+  t.true(world.store.stats().segmentBytes <= before + 4 * MIB + 3 * MIB);
+  t.is(world.get('small'), 'x');
+  t.is(world.getBytes('large')?.length, LARGE_VALUE_BYTES);
+});
+
+test('a start under a larger limit on values goes on in files that hold them', (t) => {
+  for (const powerLoss of [false, true]) {
+    const world = new StorageWorld(4, { segmentBytes: LARGEST_SEGMENT_BYTES, recordBytesMax: 1000 });
     world.set('small', 'x', 1);
     world.settle();
-    world.store.room(recordBytes(5, LARGE_VALUE_BYTES), RecordKind.value);
-    world.run(cutMs);
-    world.crash({ powerLoss: true });
-    world.open();
-    t.is(world.get('small'), 'x');
+    world.run();
+    if (powerLoss) world.crash({ powerLoss });
+    else world.close();
+    world.open({ recordBytesMax: RECORD_BYTES });
+    world.untilRoom(RECORD_BYTES);
     world.set('large', new Uint8Array(LARGE_VALUE_BYTES), 2);
     world.settle();
-    t.is(world.close(), undefined);
-    world.open();
+    world.close();
+    world.open({ recordBytesMax: 1000 });
+    t.is(world.get('small'), 'x');
     t.is(world.getBytes('large')?.length, LARGE_VALUE_BYTES);
+    world.set('small', 'y', 3);
+    world.settle();
+    world.crash({ powerLoss: true });
+    world.open();
+    t.is(world.get('small'), 'y');
   }
-});
-
-test('on a disk without room for a larger segment large values are refused, and small ones go on', (t) => {
-  const world = new StorageWorld(3, { segmentBytes: LARGEST_SEGMENT_BYTES }, (image) => {
-    image.behaviour.capacityBytes = 4 * MIB;
-  });
-  world.set('small', 'x', 1);
-  world.run();
-  const large = recordBytes(5, LARGE_VALUE_BYTES);
-  t.not(world.store.room(large, RecordKind.value), 'ok');
-  world.run();
-  t.is(world.store.room(large, RecordKind.value), 'disk-full');
-  world.run();
-  for (let key = 0; key < 12; key++) world.set(`small ${key}`, VALUE, key + 2);
-  world.settle();
-  world.image.behaviour.capacityBytes = 100 * MIB;
-  world.untilRoom(large);
-  world.set('large', new Uint8Array(LARGE_VALUE_BYTES), 100);
-  world.settle();
-  t.is(world.getBytes('large')?.length, LARGE_VALUE_BYTES);
 });
 
 test('memory that compaction leaves behind is used again: overwriting touches no fresh memory in the long run', (t) => {
