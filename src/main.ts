@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { connect } from '@memdb/client';
 import { processIo } from './cli/process-io.js';
 import { runCli } from './cli/program.js';
 
@@ -9,6 +8,12 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 const io = processIo();
-const code = await runCli({ arguments: process.argv.slice(2), version, io, connect });
+const code = await runCli({
+  arguments: process.argv.slice(2),
+  version,
+  io,
+  // Commands that talk to no cluster start without the client.
+  connect: async (target, options) => (await import('@memdb/client')).connect(target, options),
+});
 // A node that could not start leaves threads and listeners behind: the process ends, once its last words are out.
 io.end(code);

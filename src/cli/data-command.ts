@@ -1,5 +1,5 @@
-import { type Client, type ConsistencyLevel, MemDbError } from '@memdb/client';
-import { parseUrl } from '@memdb/protocol';
+import type { Client, ConsistencyLevel } from '@memdb/client';
+import { MemDbError, parseUrl } from '@memdb/protocol';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDurationMs } from '../config/units.js';
 import type { CliContext } from './cli-context.js';

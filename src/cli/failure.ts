@@ -1,4 +1,4 @@
-import { MemDbError } from '@memdb/client';
+import { MemDbError } from '@memdb/protocol';
 import { CommanderError } from 'commander';
 import { ConfigError, type ConfigProblem } from '../config/config-error.js';
 import { DiskError } from '../ports/disk.js';

@@ -1,18 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { CliContext } from './cli-context.js';
 import type { CliIo } from './cli-io.js';
-import { registerBackup } from './commands/backup.js';
-import { registerContains } from './commands/contains.js';
-import { registerDelete } from './commands/delete.js';
-import { registerDev } from './commands/dev.js';
-import { registerGet } from './commands/get.js';
-import { registerKeygen } from './commands/keygen.js';
-import { registerKeys } from './commands/keys.js';
-import { registerLog } from './commands/log.js';
-import { registerQuorumGet } from './commands/quorum-get.js';
-import { registerRestore } from './commands/restore.js';
-import { registerServer } from './commands/server.js';
-import { registerSet } from './commands/set.js';
+import { commandsFor, type RegisterCommand } from './command-table.js';
 import { ExitCode } from './exit-code.js';
 import { describeFailure } from './failure.js';
 import { Report } from './report.js';
@@ -40,8 +29,8 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
     connected: false,
     mayWrite: false,
   };
-  const program = buildProgram(options.version, context);
   try {
+    const program = buildProgram(options.version, await commandsFor(options.arguments), context);
     await program.parseAsync([...options.arguments], { from: 'user' });
     return context.exitCode;
   } catch (error) {
@@ -52,7 +41,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
   }
 }
 
-function buildProgram(version: string, context: CliContext): Command {
+function buildProgram(version: string, commands: readonly RegisterCommand[], context: CliContext): Command {
   const { report } = context;
   const program = new Command('memdb')
     .description('a leaderless, durable key-value database')
@@ -70,22 +59,7 @@ function buildProgram(version: string, context: CliContext): Command {
         if (!text.startsWith('error: ')) report.note(text);
       },
     });
-  for (const register of [
-    registerDev,
-    registerServer,
-    registerKeygen,
-    registerGet,
-    registerSet,
-    registerDelete,
-    registerContains,
-    registerQuorumGet,
-    registerKeys,
-    registerBackup,
-    registerRestore,
-    registerLog,
-  ]) {
-    register(program, context);
-  }
+  for (const register of commands) register(program, context);
   return program;
 }
 

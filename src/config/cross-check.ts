@@ -49,7 +49,7 @@ export function crossCheck(config: MemDbConfig, machine: MachineFacts): BrokenRu
         'raise max_memory or lower segment_size',
     });
   }
-  if (storage.compression === 'on' && machine.codec === undefined) {
+  if (storage.compression === 'on' && machine.codec?.() === undefined) {
     broken.push({
       key: 'storage.compression',
       message:

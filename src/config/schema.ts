@@ -28,8 +28,8 @@ const valueBytesHardMax = 64 * MiB;
 /** What the machine says when the configuration does not. */
 export interface MachineFacts {
   readonly hostName: string;
-  /** The package that compresses; undefined when none is installed. */
-  readonly codec?: string | undefined;
+  /** The package that compresses; none by default. Asked only where it matters: it has to be loaded. */
+  readonly codec?: () => string | undefined;
 }
 
 /** Looks up the value of a setting: configured, or its fallback. */

@@ -26,15 +26,20 @@ const LENGTH_BYTES = 4;
 
 /** The codec that is installed, `lz4` before `lz4-napi`; undefined when neither is. Both make the same blocks. */
 export function loadBlockCodec(): BlockCodec | undefined {
-  return codecsInstalled()[0];
+  return loadLz4() ?? loadLz4Napi();
 }
 
 /** All that are installed, the preferred one first. */
 export function codecsInstalled(): BlockCodec[] {
-  return [
-    tryLoad('lz4', (module) => fromLz4(module as Lz4)),
-    tryLoad('lz4-napi', (module) => fromNapi(module as Lz4Napi)),
-  ].filter((codec) => codec !== undefined);
+  return [loadLz4(), loadLz4Napi()].filter((codec) => codec !== undefined);
+}
+
+function loadLz4(): BlockCodec | undefined {
+  return tryLoad('lz4', (module) => fromLz4(module as Lz4));
+}
+
+function loadLz4Napi(): BlockCodec | undefined {
+  return tryLoad('lz4-napi', (module) => fromNapi(module as Lz4Napi));
 }
 
 function tryLoad(name: string, wrap: (module: unknown) => BlockCodec): BlockCodec | undefined {

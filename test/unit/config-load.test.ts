@@ -190,6 +190,6 @@ test('every setting can be given by its environment variable', (t) => {
 test('compression without a codec is refused with what to install, and with one it is taken', (t) => {
   const compressed = '[storage]\ncompression = "on"\n';
   t.true(problems(() => load(compressed))[0]?.includes('npm install lz4-napi'));
-  t.is(load(compressed, { machine: { ...machine, codec: 'lz4' } }).config.storage.compression, 'on');
+  t.is(load(compressed, { machine: { ...machine, codec: () => 'lz4' } }).config.storage.compression, 'on');
   t.is(load('').config.storage.compression, 'off');
 });

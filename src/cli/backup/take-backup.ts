@@ -1,5 +1,5 @@
 import type { Client, NodeSnapshot, TopologyDescription } from '@memdb/client';
-import { MemDbError } from '@memdb/client';
+import { MemDbError } from '@memdb/protocol';
 import type { Disk } from '../../ports/disk.js';
 import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';

@@ -83,7 +83,7 @@ function sourcesOf(options: ServerOptions, io: CliIo): ConfigSources {
     ...readConfigFile(options.config, io),
     environment: io.environment,
     flags,
-    machine: { hostName: hostname(), codec: loadBlockCodec()?.name },
+    machine: { hostName: hostname(), codec: () => loadBlockCodec()?.name },
   };
 }
 
