@@ -1,7 +1,16 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 
-const main = new URL('../dist/src/main.js', import.meta.url);
+const at = (path) => new URL(`../${path}`, import.meta.url);
+/** When the file was written; 0 when there is none. */
+const writtenMs = (url) => statSync(url, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+// Few files that start fast, unless the compiler alone ran since they were made of what it makes.
+const bundle = at('dist/program/main.js');
+const sources = ['dist/src', 'protocol/dist', 'ring/dist', 'clients/typescript/dist'].map((folder) => at(`${folder}/.tsbuildinfo`));
+const bundleIsFresh = sources.every((source) => writtenMs(source) <= writtenMs(bundle));
+const main = bundleIsFresh ? bundle : at('dist/src/main.js');
+
 if (existsSync(main)) await import(main.href);
 else {
   process.stderr.write('memdb: not built yet; run `npm ci` (or `npm run build`) in the directory of MemDB\n');

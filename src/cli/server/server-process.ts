@@ -8,6 +8,7 @@ import { watchForChange } from '../../platform/file-watch.js';
 import { HttpHealth } from '../../platform/http-health.js';
 import { JsonTelemetry } from '../../platform/json-telemetry.js';
 import type { ParentChannel } from '../../platform/parent-channel.js';
+import { sourceStack } from '../../platform/source-stack.js';
 import { SystemClock } from '../../platform/system-clock.js';
 import { SystemRandom } from '../../platform/system-random.js';
 import { SystemTimers } from '../../platform/system-timers.js';
@@ -205,7 +206,7 @@ export class ServerProcess {
 
   /** Nothing more may be acknowledged: the process ends without another word to anybody. */
   #fatal(error: Error): void {
-    this.#telemetry.log('error', 'fatal', { message: error.message, stack: error.stack });
+    this.#telemetry.log('error', 'fatal', { message: error.message, stack: sourceStack(error.stack ?? '') });
     this.#telemetry.flush();
     process.exit(ExitCode.fatal);
   }
