@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Child, type Children, freePort, SERVER_CORE, untilReady } from '../children.js';
 import type { Credentials } from '../generators/jobs.js';
 import type { Peer } from './peer.js';
 
 const BIN = fileURLToPath(new URL('../../../bin/memdb.js', import.meta.url));
+/** What a server finds: this very runtime under its name, and what `bin/memdb.js` sets when it is the one to be started. */
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
+  GLIBC_TUNABLES: process.env.GLIBC_TUNABLES ?? 'glibc.malloc.hugetlb=1',
+};
 /** One connection never has more unanswered requests than this; open loops let them pile up. */
 const INFLIGHT_MAX = 4096;
 
@@ -40,13 +45,7 @@ export async function startMemdb(children: Children, options: MemdbOptions): Pro
     httpPorts.push(await freePort());
   }
   const launch = (index: number): Child => {
-    const args = [
-      ...profileArguments(options.profileDirectory),
-      BIN,
-      'server',
-      '--data',
-      join(directory, `node${index}`),
-    ];
+    const args = ['server', '--data', join(directory, `node${index}`)];
     args.push('--listen', `127.0.0.1:${ports[index]}`, '--http', `127.0.0.1:${httpPorts[index]}`);
     args.push('--seeds', ports.map((port) => `127.0.0.1:${port}`).join(','));
     const settings = {
@@ -57,7 +56,8 @@ export async function startMemdb(children: Children, options: MemdbOptions): Pro
     };
     for (const [name, value] of Object.entries(settings)) args.push('--set', `${name}=${value}`);
     const core = options.nodes === 1 ? SERVER_CORE : undefined;
-    return children.start(`memdb${index}`, process.execPath, args, { core });
+    const [command, ...words] = commandFor(options.profileDirectory);
+    return children.start(`memdb${index}`, command, [...words, ...args], { core, env: ENVIRONMENT });
   };
   const running = ports.map((_, index) => launch(index));
   for (let index = 0; index < running.length; index++) {
@@ -96,8 +96,10 @@ async function isReady(httpPort: number): Promise<boolean> {
   }
 }
 
-function profileArguments(directory: string | undefined): string[] {
-  return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${directory}`];
+/** As a user starts it; a profile is asked of the runtime, which then has to be started by name. */
+function commandFor(profileDirectory: string | undefined): readonly [string, ...string[]] {
+  if (profileDirectory === undefined) return [BIN];
+  return [process.execPath, '--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, BIN];
 }
 
 function newKey(): Credentials {

@@ -42,7 +42,13 @@ test('the environment can change how nodes store and log, not where they listen'
     MEMDB_CLUSTER_SEEDS: '',
     PATH: '/bin',
   };
-  t.deepEqual(nodeEnvironment(environment), { MEMDB_STORAGE_DURABILITY: 'interval', PATH: '/bin' });
+  const GLIBC_TUNABLES = 'glibc.malloc.hugetlb=1';
+  t.deepEqual(nodeEnvironment(environment), { MEMDB_STORAGE_DURABILITY: 'interval', PATH: '/bin', GLIBC_TUNABLES });
+});
+
+test('nodes ask for huge pages, unless the environment says something else about memory', (t) => {
+  t.is(nodeEnvironment({}).GLIBC_TUNABLES, 'glibc.malloc.hugetlb=1');
+  t.is(nodeEnvironment({ GLIBC_TUNABLES: '' }).GLIBC_TUNABLES, '');
 });
 
 test('URLs name every node and the first key of the role', (t) => {

@@ -93,12 +93,16 @@ keys_file = ${JSON.stringify(keysFileOf(directory))}
 `;
 }
 
+/** What `bin/memdb.js` asks of the C library unless the environment says otherwise (docs/decisions/huge-pages.md). */
+const hugePages = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } as const;
+
 /** The environment for a node: what the plan decides cannot be overridden by accident. */
 export function nodeEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
   const decided = /^MEMDB_(NODE|CLUSTER|AUTH)_/;
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !decided.test(name)));
+  const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => !decided.test(name)));
+  return { ...hugePages, ...kept };
 }
 
 /** The URL that reaches the cluster with its first key of `role`. */
