@@ -1,3 +1,4 @@
+import { BALLOT_BYTES, type Ballot, readBallot } from './ballot.js';
 import { decodeErrorBody, errorBodyBytes } from './error-body.js';
 import { type MemDbError, ProtocolError } from './errors.js';
 import { STAMP_BYTES, stampCounter, stampNode, type WireStamp } from './stamp.js';
@@ -71,6 +72,19 @@ export class BodyReader {
     if (counter > Number.MAX_SAFE_INTEGER) this.fail('stamp with a counter of 2^53 or more');
     if (this.#view.getUint16(at + 10, true) !== 0) this.fail('a reserved byte is not zero');
     return { counter, node: stampNode(this.#view, at) };
+  }
+  /** A byte that is 0 or 1. */
+  flag(field: string): boolean {
+    const value = this.u8(field);
+    if (value > 1) this.fail(`${field} is ${value}`);
+    return value === 1;
+  }
+  ballot(): Ballot {
+    const at = this.skip(BALLOT_BYTES, 'ballot');
+    const ballot = readBallot(this.#view, at);
+    if (ballot.counter > Number.MAX_SAFE_INTEGER) this.fail('ballot with a counter of 2^53 or more');
+    if (this.#view.getUint16(at + 10, true) !== 0) this.fail('a reserved byte is not zero');
+    return ballot;
   }
   error(): MemDbError {
     const at = this.at;

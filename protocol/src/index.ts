@@ -5,6 +5,7 @@ export * from './batch-reply.js';
 export * from './batch-request.js';
 export { BodyReader } from './body-reader.js';
 export { copyBytes } from './copy-bytes.js';
+export * from './epoch-messages.js';
 export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes } from './error-body.js';
 export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outcome } from './error-codes.js';
 export * from './errors.js';
@@ -42,7 +43,8 @@ export {
 export * from './reply.js';
 export * from './scan.js';
 export * from './stamp.js';
-export { decodeTopology, encodeTopology, type WireNode, type WireTopology } from './topology.js';
+export { decodeTopology, encodeTopology, type NodeStanding, type WireNode, type WireTopology } from './topology.js';
+export type { WireChange, WireFormerOwner, WirePending, WireRemoved, WireSetting } from './topology-rest.js';
 export * from './url.js';
 export { formatUuid, parseUuid, UUID_BYTES } from './uuid.js';
 export type { WireBytes } from './wire-bytes.js';

@@ -40,15 +40,28 @@ export const NODES_MAX = 1024;
 export const PARTITIONS_MAX = 65_536;
 /** Names of a zone or failure domain, UTF-8. */
 export const NAME_BYTES_MAX = 255;
-/** number 2 + uuid 16 + weight 2 + four lengths of 2. */
-export const TOPOLOGY_NODE_FIXED_BYTES = 28;
-/** epoch 4 + cluster 16 + seed 4 + partitions 4 + replicas 1 + zero 1 + node count 2. */
+/** Settings of the whole cluster, and bytes of the name or value of one. */
+export const SETTINGS_MAX = 64;
+export const SETTING_BYTES_MAX = 64;
+/** number 2 + uuid 16 + weight 2 + standing 1 + zero 1 + four lengths of 2. */
+export const TOPOLOGY_NODE_FIXED_BYTES = 30;
+/** epoch 4 + cluster 16 + seed 4 + partitions 4 + replicas 1 + state 1 + node count 2. */
 export const TOPOLOGY_FIXED_BYTES = 32;
-/** 32 + 1024 × (28 + 4 × 255) + 65,536 × 7 × 2 = 1,990,688: about 2 MB at the very most, 3 KB for three nodes. */
+/**
+ * Fixed 32 + 1024 nodes × (30 + 4 × 255) + owners, now and next, 2 × 65,536 × 7 × 2, then behind the owners fixed 16 +
+ * 1024 changes × (8 + 2 × 255) + 64 settings × (4 + 2 × 64) + 65,535 removed nodes × 18 + former owners, those of two
+ * changes, 2 × 65,536 × 7 × 6 = 10,135,966: 10 MB at the very most. A cluster of 1000 nodes and 4096 partitions takes
+ * 200 KB, one of three nodes 3 KB.
+ */
 export const TOPOLOGY_BYTES_MAX: number =
   TOPOLOGY_FIXED_BYTES +
   NODES_MAX * (TOPOLOGY_NODE_FIXED_BYTES + 2 * ADDRESS_BYTES_MAX + 2 * NAME_BYTES_MAX) +
-  PARTITIONS_MAX * REPLICAS_MAX * 2;
+  2 * PARTITIONS_MAX * REPLICAS_MAX * 2 +
+  16 +
+  NODES_MAX * (8 + 2 * NAME_BYTES_MAX) +
+  SETTINGS_MAX * (4 + 2 * SETTING_BYTES_MAX) +
+  65_535 * 18 +
+  2 * PARTITIONS_MAX * REPLICAS_MAX * 6;
 
 /** Partitions in one auditRoots: 4 + 256 × 32 bytes = 8 KiB, a cluster of the default size in one frame. */
 export const AUDIT_PARTITIONS_MAX = 256;

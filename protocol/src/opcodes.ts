@@ -29,6 +29,8 @@ export const Opcode = {
   auditList: 0x2a,
   auditFetch: 0x2b,
   memoryPressure: 0x2e,
+  epochPrepare: 0x30,
+  epochAccept: 0x31,
 
   hello: 0x70,
   welcome: 0x71,

@@ -15,7 +15,7 @@ export function composeFirstEpoch(
   placing: Placing,
   hashSeed: number,
 ): WireTopology {
-  const nodes: WireNode[] = founders.map((founder, index) => ({ number: index + 1, ...founder }));
+  const nodes = founders.map((founder, index): WireNode => ({ number: index + 1, standing: 'member', ...founder }));
   const placement = place({
     nodes: founders.map((founder) => ({
       id: founder.uuid,
@@ -34,5 +34,11 @@ export function composeFirstEpoch(
     replicas: placement.replicas,
     nodes,
     owners: placement.owners.map((index) => nodes[index].number),
+    pending: undefined,
+    replicationFactor: placing.replicationFactor,
+    highestNumber: nodes.length,
+    settings: [],
+    removed: [],
+    former: [],
   };
 }

@@ -5,6 +5,10 @@ import {
   decodeAuditRoots,
   decodeAuditTable,
   decodeBatchReply,
+  decodeEpochAccept,
+  decodeEpochAcceptance,
+  decodeEpochPrepare,
+  decodeEpochPromise,
   decodeErrorBody,
   decodeQuorumGetReply,
   decodeReplicaPage,
@@ -14,13 +18,19 @@ import {
   encodeAuditFetch,
   encodeAuditList,
   encodeAuditRoots,
+  encodeEpochAccept,
+  encodeEpochAcceptance,
+  encodeEpochPrepare,
+  encodeEpochPromise,
   encodeErrorBody,
   encodeScanReply,
   encodeTopology,
   FRAME_HEADER_BYTES,
   Opcode,
+  type WireNode,
 } from '@memdb/protocol';
 import { viewOf } from '../harness/protocol-frames.js';
+import { SETTLED } from '../harness/settled.js';
 import type { FuzzTarget } from './fuzz.js';
 import { refusing } from './refusing.js';
 
@@ -40,11 +50,16 @@ const decoders: readonly Decoder[] = [
   (_bytes, view, start, end) => decodeAuditList(view, start, end),
   (_bytes, view, start, end) => decodeAuditTable(view, start, end, 4),
   (_bytes, view, start, end) => decodeAuditFetch(view, start, end),
+  decodeEpochPrepare,
+  decodeEpochPromise,
+  decodeEpochAccept,
+  decodeEpochAcceptance,
 ];
 
 const floor = { counter: 5, node: 1, cutoffMs: 9 };
 const versions = [{ hash: 1, counter: 2, node: 3, kind: 2 }];
-const node = {
+const node: WireNode = {
+  standing: 'member',
   number: 1,
   uuid: 'a1000000-0000-4000-8000-000000000001',
   address: 'h:1',
@@ -53,6 +68,8 @@ const node = {
   host: 'h',
   weight: 1,
 };
+
+const ballot = { counter: 7, node: 1, generation: 2 };
 
 /** No body makes a decoder do anything but return or refuse. The first byte says which decoder. */
 export const bodiesTarget: FuzzTarget = {
@@ -68,7 +85,21 @@ export const bodiesTarget: FuzzTarget = {
         replicas: 1,
         nodes: [node],
         owners: new Uint16Array([1, 1]),
+        ...SETTLED,
+        highestNumber: 1,
+        pending: {
+          isPaused: false,
+          changes: [{ kind: 'weigh', node: 1, weight: 2 }],
+          replicas: 1,
+          owners: new Uint16Array([1, 1]),
+        },
+        settings: [{ name: 'a', value: 'b' }],
+        former: [{ partition: 1, node: 1 }],
       }),
+      encodeEpochPrepare({ epoch: 2, ballot }),
+      encodeEpochAccept({ epoch: 2, ballot }, new Uint8Array(40)),
+      encodeEpochPromise({ isRefused: false, promised: ballot }, { ballot, value: new Uint8Array(40) }),
+      encodeEpochAcceptance({ isRefused: true, promised: ballot }),
       encodeScanReply({ partition: 1, position: 2, after: new Uint8Array([65]) }, 1, new Uint8Array([1, 0, 66])),
       encodeAuditDiffering([1, 2, 3]),
       encodeAuditRoots([{ partition: 1, floor, first: 1, second: 2 }]),

@@ -36,6 +36,7 @@ import {
 } from '@memdb/protocol';
 import type { Random } from '../../src/ports/random.js';
 import type { Address, Connection, ConnectionHandler, Listener, Transport } from '../../src/ports/transport.js';
+import { SETTLED } from './settled.js';
 
 export const FAKE_KEY: { readonly id: string; readonly secret: Uint8Array } = {
   id: 'app',
@@ -100,6 +101,7 @@ export class FakeCluster {
     const nodes = servers.map((server) => ({
       number: server.number,
       uuid: server.uuid,
+      standing: 'member' as const,
       weight: 1,
       address: `${server.address.host}:${server.address.port}`,
       http: '',
@@ -107,7 +109,8 @@ export class FakeCluster {
       host: server.address.host,
     }));
     const { epoch, clusterId, hashSeed } = this;
-    return { epoch, clusterId, hashSeed, partitions, replicas, nodes, owners };
+    const highestNumber = Math.max(0, ...nodes.map(({ number }) => number));
+    return { epoch, clusterId, hashSeed, partitions, replicas, nodes, owners, highestNumber, ...SETTLED };
   }
 
   /** Every request for data that any server got, in order. */

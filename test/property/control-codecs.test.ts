@@ -1,8 +1,19 @@
-import { ProtocolError } from '@memdb/protocol';
+import {
+  decodeEpochAccept,
+  decodeEpochAcceptance,
+  decodeEpochPrepare,
+  decodeEpochPromise,
+  encodeEpochAccept,
+  encodeEpochAcceptance,
+  encodeEpochPrepare,
+  encodeEpochPromise,
+  ProtocolError,
+} from '@memdb/protocol';
 import test from 'ava';
 import fc from 'fast-check';
 import { decodeSightings, encodeSightings } from '../../src/membership/heartbeat.js';
 import { decodeFounder, decodePledge, encodeFounder, encodePledge } from '../../src/topology/pledge.js';
+import { placed } from '../harness/protocol-frames.js';
 
 const text = fc.stringMatching(/^[a-z0-9.:-]{0,40}$/);
 
@@ -52,4 +63,45 @@ test('pledges and founders round-trip, and every cut of one is refused', (t) => 
   );
   const founder = { uuid: 'u', address: 'a:1', http: '', zone: 'z', host: 'h', weight: 1.25 };
   t.deepEqual(decodeFounder(encodeFounder(founder)), founder);
+});
+
+test('what nodes send each other to decide an epoch round-trips, and every cut of it is refused', (t) => {
+  const ballot = fc.record({
+    counter: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+    node: fc.integer({ min: 0, max: 65_535 }),
+    generation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  });
+  const epoch = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+  const read = <T>(
+    decode: (bytes: Uint8Array, view: DataView, start: number, end: number) => T,
+    body: Uint8Array,
+  ): T => {
+    const { bytes, view, start, end } = placed(body);
+    return decode(bytes, view, start, end);
+  };
+  fc.assert(
+    fc.property(
+      epoch,
+      ballot,
+      ballot,
+      fc.boolean(),
+      fc.option(fc.uint8Array({ maxLength: 9 })),
+      (at, one, two, isRefused, value) => {
+        const proposal = { epoch: at, ballot: one };
+        const answer = { isRefused, promised: one };
+        const accepted = value === null ? undefined : { ballot: two, value };
+        t.deepEqual(read(decodeEpochPrepare, encodeEpochPrepare(proposal)), proposal);
+        t.deepEqual(read(decodeEpochPromise, encodeEpochPromise(answer, accepted)), { ...answer, accepted });
+        t.deepEqual(read(decodeEpochAcceptance, encodeEpochAcceptance(answer)), answer);
+        const taken = { ...proposal, value: value ?? new Uint8Array(0) };
+        t.deepEqual(read(decodeEpochAccept, encodeEpochAccept(proposal, taken.value)), taken);
+        return (
+          refusesCuts(encodeEpochPrepare(proposal), (bytes) => read(decodeEpochPrepare, bytes)) &&
+          refusesCuts(encodeEpochAcceptance(answer), (bytes) => read(decodeEpochAcceptance, bytes)) &&
+          refusesCuts(encodeEpochPromise(answer, undefined), (bytes) => read(decodeEpochPromise, bytes))
+        );
+      },
+    ),
+    { numRuns: 50 },
+  );
 });

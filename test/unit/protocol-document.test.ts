@@ -17,6 +17,10 @@ import {
   decodeAuditTableRequest,
   decodeBatchReply,
   decodeChunkRequest,
+  decodeEpochAccept,
+  decodeEpochAcceptance,
+  decodeEpochPrepare,
+  decodeEpochPromise,
   decodeErrorBody,
   decodeGetManyRequest,
   decodeQuorumGetReply,
@@ -36,6 +40,10 @@ import {
   encodeAuditTable,
   encodeAuditTableRequest,
   encodeChunkRequest,
+  encodeEpochAccept,
+  encodeEpochAcceptance,
+  encodeEpochPrepare,
+  encodeEpochPromise,
   encodeReplicaPage,
   encodeScanReply,
   encodeScanRequest,
@@ -122,6 +130,7 @@ const topology: WireTopology = {
     {
       number: 1,
       uuid: 'a1000000-0000-4000-8000-000000000001',
+      standing: 'member',
       weight: 1,
       address: 'h:1',
       http: 'h:2',
@@ -131,6 +140,7 @@ const topology: WireTopology = {
     {
       number: 5,
       uuid: 'a5000000-0000-4000-8000-000000000005',
+      standing: 'member',
       weight: 2.5,
       address: 'h:3',
       http: '',
@@ -139,7 +149,50 @@ const topology: WireTopology = {
     },
   ],
   owners: Uint16Array.of(5, 1),
+  pending: undefined,
+  replicationFactor: 2,
+  highestNumber: 5,
+  settings: [{ name: 'log.level', value: 'warn' }],
+  removed: [{ number: 2, uuid: 'a2000000-0000-4000-8000-000000000002' }],
+  former: [{ partition: 0, node: 1 }],
 };
+
+const pendingTopology: WireTopology = {
+  ...topology,
+  epoch: 4,
+  nodes: [
+    topology.nodes[1],
+    {
+      number: 6,
+      uuid: 'a6000000-0000-4000-8000-000000000006',
+      standing: 'joining',
+      weight: 1,
+      address: 'h:4',
+      http: '',
+      zone: '',
+      host: '',
+    },
+  ],
+  owners: Uint16Array.of(5, 5),
+  pending: {
+    isPaused: true,
+    changes: [
+      { kind: 'join', node: 6 },
+      { kind: 'weigh', node: 5, weight: 1.5 },
+      { kind: 'move', node: 5, zone: 'z', host: 'm' },
+    ],
+    replicas: 1,
+    owners: Uint16Array.of(6, 5),
+  },
+  replicationFactor: 1,
+  highestNumber: 6,
+  settings: [],
+  removed: [],
+  former: [],
+};
+
+const BALLOT = { counter: 2 ** 32 + 7, node: 2, generation: 3 };
+const VALUE = Uint8Array.of(1, 2, 3, 4);
 
 const FLOOR = { counter: 2 ** 32 + 5, node: 2, cutoffMs: 0 };
 const VERSION = { hash: 0xcafe0003, counter: 88, node: 3, kind: 3 };
@@ -235,6 +288,21 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
   snapshot: () => encodeSnapshot(snapshot),
   'backup-read': () => encodeChunkRequest(chunk),
   topology: () => encodeTopology(topology),
+  'topology-pending': () => encodeTopology(pendingTopology),
+  'epoch-prepare': () => framed(Opcode.epochPrepare, 0, encodeEpochPrepare({ epoch: 4, ballot: BALLOT })),
+  'epoch-promise': () => {
+    const accepted = { ballot: { counter: 1, node: 1, generation: 9 }, value: VALUE };
+    return framed(
+      Opcode.epochPrepare,
+      Flag.reply,
+      encodeEpochPromise({ isRefused: false, promised: BALLOT }, accepted),
+    );
+  },
+  'epoch-accept': () => framed(Opcode.epochAccept, 0, encodeEpochAccept({ epoch: 4, ballot: BALLOT }, VALUE)),
+  'epoch-acceptance': () => {
+    const promised = { counter: 8, node: 3, generation: 1 };
+    return framed(Opcode.epochAccept, Flag.reply, encodeEpochAcceptance({ isRefused: true, promised }));
+  },
   'stream-run': () => {
     const body = new Uint8Array(STREAM_RUN_HEADER_BYTES + 4);
     writeStreamRunHeader(viewOf(body), 0, 9, 2, 4096, RUN_CATCH_UP, 2 ** 32 + 70);
@@ -331,11 +399,30 @@ test('the code reads the replies and batches of PROTOCOL.md', (t) => {
     ['stored', 'error'],
   );
   t.deepEqual(read('topology', decodeTopology), topology);
+  t.deepEqual(read('topology-pending', decodeTopology), pendingTopology);
   const error = read('error-reply', (bytes, view, _frame, end) => decodeErrorBody(bytes, view, 28, end));
   t.deepEqual(
     [error.code, error.outcome, error.retryable, error.node, error.message],
     ['unavailable', 'not-applied', true, 2, '1 of 3.'],
   );
+});
+
+test('the code reads the frames by which epochs are decided in PROTOCOL.md', (t) => {
+  const body = <Result>(name: string, decode: Decoder<Result>): Result => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start + 28, end);
+  };
+  t.deepEqual(body('epoch-prepare', decodeEpochPrepare), { epoch: 4, ballot: BALLOT });
+  t.deepEqual(body('epoch-promise', decodeEpochPromise), {
+    isRefused: false,
+    promised: BALLOT,
+    accepted: { ballot: { counter: 1, node: 1, generation: 9 }, value: VALUE },
+  });
+  t.deepEqual(body('epoch-accept', decodeEpochAccept), { epoch: 4, ballot: BALLOT, value: VALUE });
+  t.deepEqual(body('epoch-acceptance', decodeEpochAcceptance), {
+    isRefused: true,
+    promised: { counter: 8, node: 3, generation: 1 },
+  });
 });
 
 test('the code reads the scan frames of PROTOCOL.md', (t) => {
