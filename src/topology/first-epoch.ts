@@ -1,6 +1,6 @@
 import type { WireNode, WireTopology } from '@memdb/protocol';
 import { place } from 'hash-ring-ts';
-import type { FounderRecord } from './pledge.js';
+import type { NodeRecord } from './pledge.js';
 
 /** What an operator chose for a new cluster. */
 export interface Placing {
@@ -11,7 +11,7 @@ export interface Placing {
 /** Epoch 1: the founders in the order of the seeds, numbered from 1. */
 export function composeFirstEpoch(
   clusterId: Uint8Array,
-  founders: readonly FounderRecord[],
+  founders: readonly NodeRecord[],
   placing: Placing,
   hashSeed: number,
 ): WireTopology {

@@ -20,7 +20,7 @@ import {
   decodePledge,
   encodeFounder,
   encodePledge,
-  type FounderRecord,
+  type NodeRecord,
   type Pledge,
   samePledge,
 } from './pledge.js';
@@ -32,7 +32,7 @@ export interface Answer {
 }
 
 export interface FoundingOptions {
-  readonly self: FounderRecord;
+  readonly self: NodeRecord;
   readonly seeds: readonly Address[];
   /** How many of the first seeds form epoch 1. */
   readonly founders: number;
@@ -48,7 +48,7 @@ export interface FoundingOptions {
 type FoundingState =
   | { readonly kind: 'idle' }
   /** The first founder, collecting pledges: by address. */
-  | { readonly kind: 'leading'; readonly pledge: Pledge; readonly pledged: Map<string, FounderRecord> }
+  | { readonly kind: 'leading'; readonly pledge: Pledge; readonly pledged: Map<string, NodeRecord> }
   /** The first founder, once epoch 1 is composed and until it is durable: it is never composed a second time. */
   | { readonly kind: 'composed' }
   /** Another founder, or a node that is waiting to hear of a cluster it is a member of. */

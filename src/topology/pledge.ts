@@ -9,8 +9,8 @@ export interface Pledge {
   readonly founders: readonly string[];
 }
 
-/** What a founder tells of itself when it pledges. */
-export interface FounderRecord {
+/** What a node tells of itself when it pledges, or asks to join. */
+export interface NodeRecord {
   readonly uuid: string;
   readonly address: string;
   readonly http: string;
@@ -37,14 +37,14 @@ export function decodePledge(bytes: Uint8Array): Pledge {
 }
 
 /** Layout: u32 weight in hundredths, then texts as above: uuid, address, http, zone, host. */
-export function encodeFounder(founder: FounderRecord): Uint8Array {
+export function encodeFounder(founder: NodeRecord): Uint8Array {
   const prefix = new Uint8Array(4);
   new DataView(prefix.buffer).setUint32(0, Math.round(founder.weight * 100), true);
   return encodeTexts(prefix, [founder.uuid, founder.address, founder.http, founder.zone, founder.host]);
 }
 
 /** Reads what `encodeFounder` wrote. Throws `ProtocolError` when it is malformed. */
-export function decodeFounder(bytes: Uint8Array): FounderRecord {
+export function decodeFounder(bytes: Uint8Array): NodeRecord {
   const { prefix, texts } = decodeTexts('founder', bytes, 4);
   const [uuid = '', address = '', http = '', zone = '', host = ''] = texts;
   return { uuid, address, http, zone, host, weight: new DataView(prefix.buffer).getUint32(0, true) / 100 };
