@@ -1,4 +1,4 @@
-import type { WireTopology } from '@memdb/protocol';
+import { frameEpoch, type WireTopology } from '@memdb/protocol';
 import type { Sighting } from './membership/heartbeat.js';
 import { Membership } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
@@ -9,9 +9,11 @@ import { parseAddress } from './ports/address.js';
 import type { Turn } from './ports/turn.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
+import { Epochs } from './topology/epochs.js';
 
 /** What a node has once it belongs to a cluster. */
 export interface ClusterRooms {
+  readonly epochs: Epochs;
   readonly replica: Replica;
   readonly membership: Membership;
   readonly replication: Replication;
@@ -26,6 +28,8 @@ export interface ClusterOptions {
   /** This node as a member. */
   readonly self: Sighting;
   readonly link: PeerLinkContext;
+  /** An epoch is in force from now on: told before anything else of the cluster is. */
+  readonly onEpoch: (topology: WireTopology) => void;
 }
 
 /** Number of the member with that UUID; 0 for a stranger, and before founding. */
@@ -44,16 +48,22 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     context: link,
     // Nothing is heard before `start`: by then there is a replication.
     events: {
-      onUp: (peer) => replication.onUp(peer),
+      onUp: (peer) => {
+        epochs.onUp(peer);
+        replication.onUp(peer);
+      },
       onDown: (peer) => replication.onDown(peer),
       onFrame: (peer, bytes, view, start, end) => {
-        if (!replication.onReply(peer, bytes, view, start, end)) membership.onReply(bytes, view, start, end);
+        const epoch = frameEpoch(view, start);
+        if (epoch !== epochs.current.epoch) epochs.onShown(peer.number, epoch);
+        if (replication.onReply(peer, bytes, view, start, end)) return;
+        if (!epochs.onReply(peer, bytes, view, start, end)) membership.onReply(bytes, view, start, end);
       },
     },
     self,
     seeds: config.cluster.seeds,
     onMoved: (sighting) => saveMove(store, sighting),
-    numberOf: (uuid) => memberNumber(topology, uuid),
+    numberOf: (uuid) => memberNumber(epochs.current, uuid),
     onLiveness: (number, reachable) => replication.onLiveness(number, reachable),
   });
   const replication = new Replication({
@@ -71,11 +81,28 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     links: membership.links,
     reachable: (member) => membership.reachable(member),
   });
-  membership.start(
-    topology.nodes.map(
-      (node): Sighting =>
-        moves.get(node.number) ?? { number: node.number, generation: 0, address: parseAddress(node.address) },
-    ),
-  );
-  return { replica, membership, replication };
+  const sightingsOf = ({ nodes }: WireTopology): Sighting[] =>
+    nodes.map((node) => {
+      return moves.get(node.number) ?? { number: node.number, generation: 0, address: parseAddress(node.address) };
+    });
+  const epochs = new Epochs({
+    self: self.number,
+    generation: self.generation,
+    store,
+    timers,
+    random: ports.random,
+    turn,
+    telemetry,
+    first: topology,
+    links: membership.links,
+    onLogging: (next, lsn) => replication.onLogging(next, lsn),
+    onEpoch: (next) => {
+      options.onEpoch(next);
+      if (memberNumber(next, rooms.identity.uuid) === 0) return;
+      membership.setMembers(sightingsOf(next));
+      replication.onEpoch(next);
+    },
+  });
+  membership.start(sightingsOf(topology));
+  return { epochs, replica, membership, replication };
 }

@@ -1,4 +1,4 @@
-import type { WireTopology } from '@memdb/protocol';
+import { EPOCH_FRAME_BYTES_MAX, type WireTopology } from '@memdb/protocol';
 import type { Membership } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
 import type { LamportClock } from './model/lamport-clock.js';
@@ -22,6 +22,7 @@ import { PeerRequests } from './server/peer-requests.js';
 import { Server } from './server/server.js';
 import { SnapshotSessions } from './storage/snapshot-sessions.js';
 import type { Store } from './storage/store.js';
+import type { Epochs } from './topology/epochs.js';
 import { Founding } from './topology/founding.js';
 
 /** What a node is doing. Changed by `Node` only. */
@@ -107,6 +108,10 @@ export class Node {
 
   get membership(): Membership | undefined {
     return this.#cluster?.membership;
+  }
+
+  get epochs(): Epochs | undefined {
+    return this.#cluster?.epochs;
   }
 
   get replication(): Replication | undefined {
@@ -198,6 +203,7 @@ export class Node {
     this.#cluster?.replication.stop();
     this.#snapshots?.stop();
     this.#founding?.stop();
+    this.#cluster?.epochs.stop();
     this.#cluster?.membership.stop();
     this.#server?.stop();
     const unlock = (error?: Error): void => {
@@ -266,6 +272,8 @@ export class Node {
       held,
       clientRequests,
       founding,
+      epochs: () => this.#cluster?.epochs,
+      numberOf: (uuid) => memberNumber(this.#topology, uuid),
       epoch: () => this.#topology?.epoch ?? 0,
       membership: () => this.#cluster?.membership,
       replica: () => this.#cluster?.replica,
@@ -333,6 +341,7 @@ export class Node {
       topology,
       self: { number: self.number, generation: this.generation, address: this.#address },
       link: this.#linkContext(),
+      onEpoch: (next) => this.#onEpoch(next),
     });
     telemetry.log('info', 'cluster-ready', {
       epoch: topology.epoch,
@@ -340,6 +349,15 @@ export class Node {
       members: topology.nodes.length,
     });
     this.#turn.wake();
+  }
+
+  #onEpoch(topology: WireTopology): void {
+    this.#topology = topology;
+    this.#options.telemetry.log('info', 'epoch', {
+      epoch: topology.epoch,
+      members: topology.nodes.length,
+      pending: topology.pending !== undefined,
+    });
   }
 
   #onDurable(lsn: number): void {
@@ -382,7 +400,8 @@ export class Node {
       turn: this.#turn,
       lamport,
       epoch: () => this.#topology?.epoch ?? 0,
-      maxFrameBytes: () => STREAM_RUN_BYTES_MAX * 2 + this.#config.limits.valueBytesMax * 8,
+      maxFrameBytes: () =>
+        Math.max(STREAM_RUN_BYTES_MAX * 2 + this.#config.limits.valueBytesMax * 8, EPOCH_FRAME_BYTES_MAX),
       handshake: () => this.#handshakes.toPeer(),
     };
   }

@@ -63,6 +63,9 @@ export const TOPOLOGY_BYTES_MAX: number =
   65_535 * 18 +
   2 * PARTITIONS_MAX * REPLICAS_MAX * 6;
 
+/** An epoch that is proposed, or reported by a voter: header, up to two ballots and 4 bytes, and the topology. */
+export const EPOCH_FRAME_BYTES_MAX: number = FRAME_HEADER_BYTES + 2 * 16 + 4 + TOPOLOGY_BYTES_MAX;
+
 /** Partitions in one auditRoots: 4 + 256 × 32 bytes = 8 KiB, a cluster of the default size in one frame. */
 export const AUDIT_PARTITIONS_MAX = 256;
 /**

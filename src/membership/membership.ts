@@ -55,32 +55,50 @@ export class Membership {
 
   /** Begins to reach for the members of an epoch. `sightings` is what the epoch or an earlier run knew of them. */
   start(sightings: readonly Sighting[]): void {
-    const { self, context, events } = this.#options;
-    for (const sighting of sightings) {
-      if (sighting.number === self.number) continue;
-      this.#sightings.set(sighting.number, sighting);
-      const link = new PeerLink(sighting.number, () => this.#whereIs(sighting.number), context, {
-        onUp: (link, peer) => {
-          if (this.#options.numberOf(peer.identity) !== link.number) {
-            link.reset(`another node (${peer.identity}) answers at ${formatAddress(link.address)}`);
-            return;
-          }
-          this.#suspect.delete(link.number);
-          this.#sendHeartbeat(link);
-          events.onUp(link, peer);
-          this.#options.onLiveness(link.number, true);
-        },
-        onDown: (link, reason) => {
-          this.#suspect.delete(link.number);
-          events.onDown(link, reason);
-          this.#options.onLiveness(link.number, false);
-        },
-        onFrame: events.onFrame,
-      });
-      this.links[sighting.number] = link;
-      link.open();
-    }
+    this.setMembers(sightings);
     this.#tick();
+  }
+
+  /** The members are these from now on: reaches for those that are new, and lets go of those that are not among them. */
+  setMembers(sightings: readonly Sighting[]): void {
+    const { self } = this.#options;
+    const numbers = new Set(sightings.map(({ number }) => number));
+    for (const [number, link] of this.links.entries()) {
+      if (link === undefined || numbers.has(number)) continue;
+      link.close();
+      this.links[number] = undefined;
+      this.#sightings.delete(number);
+      this.#suspect.delete(number);
+    }
+    for (const sighting of sightings) {
+      if (sighting.number === self.number || this.links[sighting.number] !== undefined) continue;
+      this.#sightings.set(sighting.number, sighting);
+      this.#reach(sighting.number);
+    }
+  }
+
+  #reach(number: number): void {
+    const { context, events } = this.#options;
+    const link = new PeerLink(number, () => this.#whereIs(number), context, {
+      onUp: (link, peer) => {
+        if (this.#options.numberOf(peer.identity) !== link.number) {
+          link.reset(`another node (${peer.identity}) answers at ${formatAddress(link.address)}`);
+          return;
+        }
+        this.#suspect.delete(link.number);
+        this.#sendHeartbeat(link);
+        events.onUp(link, peer);
+        this.#options.onLiveness(link.number, true);
+      },
+      onDown: (link, reason) => {
+        this.#suspect.delete(link.number);
+        events.onDown(link, reason);
+        this.#options.onLiveness(link.number, false);
+      },
+      onFrame: events.onFrame,
+    });
+    this.links[number] = link;
+    link.open();
   }
 
   stop(): void {

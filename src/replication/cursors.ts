@@ -27,6 +27,11 @@ export class Cursors {
     return this.#saved.get(peer) ?? 0;
   }
 
+  /** A node becomes a member where the log ends at `lsn`: nothing that stands there was coordinated for it. */
+  begin(peer: number, lsn: number): void {
+    if (!this.#saved.has(peer)) this.#put(peer, lsn);
+  }
+
   /**
    * Writes cursors that moved. Never beyond what is synced here: after a crash the LSNs above are given to other
    * records, which the peer does not have.
@@ -37,10 +42,14 @@ export class Cursors {
       const cursor = Math.min(stream.cursor, this.#store.syncedLsn);
       // The record of a cursor moves the log by one: only real progress is worth another.
       if (cursor <= this.of(peer) + this.#saved.size + 1) continue;
-      const value = new Uint8Array(8);
-      writeCounter(new DataView(value.buffer), 0, cursor);
-      this.#saved.set(peer, cursor);
-      this.#store.putMeta(`${PREFIX}${peer}`, value);
+      this.#put(peer, cursor);
     }
+  }
+
+  #put(peer: number, cursor: number): void {
+    const value = new Uint8Array(8);
+    writeCounter(new DataView(value.buffer), 0, cursor);
+    this.#saved.set(peer, cursor);
+    this.#store.putMeta(`${PREFIX}${peer}`, value);
   }
 }

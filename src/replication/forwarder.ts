@@ -242,7 +242,8 @@ const TOO_MANY: ReplyError = {
   outcome: 'not-applied',
   message: 'too many requests are being forwarded by this node; try again in a moment',
 };
-const EARLIER_UNANSWERED: ReplyError = {
+/** Refusal of a write that would overtake an earlier one of its connection. */
+export const EARLIER_UNANSWERED: ReplyError = {
   code: 'unavailable',
   outcome: 'not-applied',
   message:

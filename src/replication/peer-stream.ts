@@ -110,6 +110,17 @@ export class PeerStream {
     this.#restart();
   }
 
+  /**
+   * Another epoch is in force: what is not acknowledged, and all from `lowestPending` on, is sent again under it, so that
+   * every answer that is counted was given in it. The peer skips what it holds.
+   */
+  onEpoch(lowestPending: number): void {
+    this.acknowledgedLsn = Math.min(this.acknowledgedLsn, lowestPending - 1);
+    if (this.#state.kind === 'down') return;
+    if (this.#state.kind === 'refused') this.#options.timers.stop(this.#state.timer);
+    this.#restart();
+  }
+
   close(): void {
     if (this.#state.kind === 'refused') this.#options.timers.stop(this.#state.timer);
     this.#link = undefined;

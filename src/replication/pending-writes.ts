@@ -5,6 +5,19 @@ import type { ReplyTarget } from './replies.js';
 
 const INITIAL_CAPACITY = 256;
 
+/** An entry, taken out of its queue in order to be counted anew. */
+export interface PendingWrite {
+  readonly lsn: number;
+  readonly target: ReplyTarget;
+  readonly opcode: number;
+  readonly correlation: number;
+  readonly counter: number;
+  readonly deadlineMs: number;
+  readonly hash: number;
+  readonly segment: Segment;
+  readonly offset: number;
+}
+
 /**
  * Writes waiting for their replicas, in the order of their LSNs: a ring of columns, no object per write. All entries of
  * one queue need the same number of acknowledgements from the same owners, so that one commit point releases a prefix
@@ -107,6 +120,34 @@ export class PendingWrites {
     this.#refused[slot] |= 1 << memberIndex;
     if (counter > this.#above[slot]) this.#above[slot] = counter;
   }
+  /** The entries that are not answered, in order: when another epoch is in force, and seldom else. */
+  unsettled(): PendingWrite[] {
+    const writes: PendingWrite[] = [];
+    for (let index = 0; index < this.#size; index++) {
+      const slot = this.slotAt(index);
+      const target = this.#target[slot];
+      const segment = this.#segment[slot];
+      if (target === undefined || segment === undefined) continue;
+      writes.push({
+        lsn: this.#lsn[slot],
+        target,
+        opcode: this.#opcode[slot],
+        correlation: this.#correlation[slot],
+        counter: this.#counter[slot],
+        deadlineMs: this.#deadlineMs[slot],
+        hash: this.#hash[slot],
+        segment,
+        offset: this.#offset[slot],
+      });
+    }
+    return writes;
+  }
+
+  /** Takes over an entry of another queue; nobody has answered for it here. */
+  restore({ lsn, target, opcode, correlation, counter, deadlineMs, hash, segment, offset }: PendingWrite): void {
+    this.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, segment, offset);
+  }
+
   /** Marks an entry as answered. */
   settle(slot: number): void {
     this.#target[slot] = undefined;

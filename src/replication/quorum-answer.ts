@@ -9,7 +9,9 @@ import { type ReadOperation, recordKindOf } from './read-operation.js';
 export function quorumAnswer(operation: ReadOperation, set: ReplicaSet, wallMs: number): QuorumGetReply {
   const stamp = { counter: operation.counter, node: operation.node };
   const answers = new Map(operation.answers?.map((answer) => [answer.node, answer]));
-  const responses = set.members.map((node): QuorumGetResponse => {
+  // Those who own the key now: who will after a pending change has answered as well, and counts, but is not named.
+  const owners = set.members.filter((_, at) => (set.owners & (1 << at)) !== 0);
+  const responses = owners.map((node): QuorumGetResponse => {
     const answer = answers.get(node);
     if (answer === undefined) return { node, kind: 'error', error: noAnswer(node) };
     // An eviction has the stamp of what it evicts: the kind tells them apart.

@@ -2,6 +2,7 @@ import {
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
+  frameEpoch,
   frameFlags,
   Opcode,
   ProtocolError,
@@ -10,7 +11,6 @@ import {
   VersionKind,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
-import { bitCount } from '../model/bit-count.js';
 import { READ_HEDGE_MS } from '../model/limits.js';
 import { expiryBytes, RecordKind } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
@@ -69,57 +69,77 @@ export class ReadCoordinator {
   }
 
   /**
-   * A read that needs the answers of `needed` owners, this node among them. `quorumGet` asks all owners at once and
-   * names each one's answer.
+   * A read that needs the answers of a quorum; `selector` is its consistency, or the replies that a `quorumGet` waits for.
+   * That one asks all owners at once and names each one's answer.
    */
   read(
     target: ReplyTarget,
     opcode: number,
     correlation: number,
-    needed: number,
+    selector: number,
     deadlineMs: number,
-    set: ReplicaSet,
     hash: number,
     bytes: Uint8Array,
-    view: DataView,
     keyStart: number,
     keyLength: number,
   ): void {
-    const { replies, store, sets, self } = this.#options;
-    const reachable = set.members.reduce((sum, member) => sum + (this.#options.reachable(member) ? 1 : 0), 0);
-    if (reachable < needed) {
-      replies.error(target, opcode, correlation, unavailable(reachable, needed, set));
-      return;
-    }
+    const { replies, turn } = this.#options;
     const operation = this.#slots.acquire();
     if (operation === undefined) {
       replies.error(target, opcode, correlation, TOO_MANY_READS);
       return;
     }
-    operation.begin(target, opcode, correlation, needed, set);
-    if (opcode === Opcode.quorumGet) operation.answers = [];
-    operation.startedMs = this.#options.turn.nowMs;
+    operation.begin(target, opcode, correlation, selector);
+    operation.startedMs = turn.nowMs;
     operation.deadlineMs = deadlineMs;
     operation.hash = hash;
     operation.key.set(bytes, keyStart, keyLength);
-    const has = store.lookup(hash, bytes, view, keyStart, keyLength);
+    this.#start(operation);
+  }
+
+  /** Another epoch is in force: what was read under the old one does not count, and all is asked again. */
+  onEpoch(): void {
+    for (const operation of this.#slots.all) if (operation.set !== undefined) this.#start(operation);
+  }
+
+  /** Asks the owners of the epoch in force. */
+  #start(operation: ReadOperation): void {
+    const { store, sets, self, reachable } = this.#options;
+    const { hash, key } = operation;
+    const set = sets.ofHash(hash);
+    operation.ask(set);
+    const alive = set.members.reduce((bits, member, at) => bits | (reachable(member) ? 1 << at : 0), 0);
+    if (!operation.isEnough(alive)) {
+      this.#fail(operation, unavailable(alive, operation.quorum, set));
+      return;
+    }
+    const isOwner = set.selfIndex !== -1;
+    const has = isOwner && store.lookup(hash, key.bytes, key.view, 0, key.length);
     const durable = !has || store.found.durable;
-    operation.asked |= 1 << set.selfIndex;
+    if (isOwner) operation.asked |= 1 << set.selfIndex;
     if (has && durable && !store.found.lost && operation.answers === undefined) {
       operation.localCounter = store.found.counter;
       operation.localNode = store.found.node;
       operation.localKind = store.found.kind;
     }
     // The replicas are asked before the own vote: a vote may complete the read, and would free the slot.
-    let wanted = operation.answers === undefined ? needed - 1 : set.members.length;
-    const preference = sets.preferenceOfHash(hash);
-    for (let index = 0; index < preference.length && wanted > 0; index++) {
-      const member = preference[index];
-      if (member === self || !this.#options.reachable(member)) continue;
-      if (this.#ask(operation, set.members.indexOf(member))) wanted--;
+    const asksAll = operation.answers !== undefined;
+    for (const member of sets.preferenceOfHash(hash)) {
+      if (!asksAll && operation.isEnough(operation.asked)) break;
+      if (member !== self && reachable(member)) this.#ask(operation, set.members.indexOf(member));
     }
+    if (set.next !== 0) this.#askNext(operation, set, asksAll);
+    if (!isOwner) return;
     if (durable) this.#voteSelf(operation);
     else this.#awaitOwn(operation);
+  }
+
+  /** Those who are owners once the pending change is committed, and are not among the preferred ones now. */
+  #askNext(operation: ReadOperation, set: ReplicaSet, asksAll: boolean): void {
+    for (const [at, member] of set.members.entries()) {
+      if (!asksAll && operation.isEnough(operation.asked)) return;
+      if ((operation.asked & (1 << at)) === 0 && this.#options.reachable(member)) this.#ask(operation, at);
+    }
   }
 
   /** A readVersion reply. */
@@ -128,6 +148,10 @@ export class ReadCoordinator {
     if (operation?.set === undefined) return;
     const member = operation.set.members.indexOf(link.number);
     if (member === -1 || (operation.answered & (1 << member)) !== 0) return;
+    if (frameEpoch(view, start) !== this.#options.sets.epoch) {
+      this.#postpone(operation, member);
+      return;
+    }
     if ((frameFlags(view, start) & Flag.error) !== 0) {
       this.#failMember(operation, member);
       return;
@@ -160,11 +184,18 @@ export class ReadCoordinator {
     if (operation?.set === undefined || operation.phase !== 'write-back') return;
     const member = operation.set.members.indexOf(link.number);
     if (member === -1) return;
-    if ((frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member);
+    if (frameEpoch(view, start) !== this.#options.sets.epoch) this.#postpone(operation, member);
+    else if ((frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member);
     else {
       operation.holders |= 1 << member;
       this.#advance(operation);
     }
+  }
+
+  /** This side or the other is in an older epoch, and about to learn of the newer: the member is asked again then. */
+  #postpone(operation: ReadOperation, member: number): void {
+    operation.asked &= ~(1 << member);
+    operation.repairing &= ~(1 << member);
   }
 
   /** The own log is durable up to `lsn`. */
@@ -257,13 +288,12 @@ export class ReadCoordinator {
 
   #advance(operation: ReadOperation): void {
     if (operation.phase === 'gather') {
-      if (bitCount(operation.answered) < operation.needed) return;
+      if (!operation.isEnough(operation.answered)) return;
       if (operation.answers !== undefined && this.#awaitsMore(operation)) return;
       operation.phase = 'write-back';
-      const enough = bitCount(operation.holders) >= operation.needed;
-      if (!enough && !this.#writeBack(operation, operation.answered)) return;
+      if (!operation.isEnough(operation.holders) && !this.#writeBack(operation, operation.answered)) return;
     }
-    if (operation.phase === 'write-back' && bitCount(operation.holders) >= operation.needed) this.#finish(operation);
+    if (operation.phase === 'write-back' && operation.isEnough(operation.holders)) this.#finish(operation);
   }
 
   /** quorumGet with fewer replies than owners still hears those that answer at once. */
@@ -353,8 +383,8 @@ export class ReadCoordinator {
     this.#askMore(operation);
     if (operation.set !== set) return;
     const done = operation.phase === 'gather' ? operation.answered : operation.holders;
-    const possible = set.members.length - bitCount(operation.failed & ~done);
-    if (possible < operation.needed) this.#fail(operation, READ_UNAVAILABLE);
+    const possible = (set.owners | set.next) & ~(operation.failed & ~done);
+    if (!operation.isEnough(possible)) this.#fail(operation, READ_UNAVAILABLE);
   }
 
   #fail(operation: ReadOperation, error: ReplyError): void {

@@ -1,8 +1,12 @@
-import { compareStamps, REPLICAS_MAX, VersionKind } from '@memdb/protocol';
+import { compareStamps, Opcode, REPLICAS_MAX, VersionKind } from '@memdb/protocol';
 import { RecordKind } from '../model/record.js';
 import { compareVersions } from '../model/version-order.js';
+import { isEnough, type Quorum, quorumOf, quorumOfReplies } from '../topology/quorum.js';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReplyTarget } from './replies.js';
+
+/** Owners now and after a pending change. */
+const MEMBERS_MAX: number = 2 * REPLICAS_MAX;
 
 /** What a read is waiting for. */
 export type ReadPhase = 'free' | 'gather' | 'write-back';
@@ -57,7 +61,9 @@ export class ReadOperation {
   set: ReplicaSet | undefined;
   opcode = 0;
   correlation = 0;
-  needed = 0;
+  /** Consistency, or the replies that a `quorumGet` waits for. */
+  selector = 0;
+  quorum: Quorum = { owners: 0, next: 0 };
   startedMs = 0;
   deadlineMs = 0;
   hash = 0;
@@ -74,8 +80,8 @@ export class ReadOperation {
   absent = 0;
   /** The newest version is a value that a replica purged: it had expired there. */
   #purged = false;
-  readonly #floorCounters: Float64Array = new Float64Array(REPLICAS_MAX);
-  readonly #floorNodes: Uint16Array = new Uint16Array(REPLICAS_MAX);
+  readonly #floorCounters: Float64Array = new Float64Array(MEMBERS_MAX);
+  readonly #floorNodes: Uint16Array = new Uint16Array(MEMBERS_MAX);
   /** Deadline of the newest version, Unix milliseconds; 0 when it never expires. */
   expiresAtMs = 0;
   /** The version that the coordinator itself held when it asked. */
@@ -90,13 +96,19 @@ export class ReadOperation {
     this.slot = slot;
   }
 
-  begin(target: ReplyTarget, opcode: number, correlation: number, needed: number, set: ReplicaSet): void {
-    this.use = (this.use + 1) & 0xffff;
-    this.phase = 'gather';
+  begin(target: ReplyTarget, opcode: number, correlation: number, selector: number): void {
     this.target = target;
     this.opcode = opcode;
     this.correlation = correlation;
-    this.needed = needed;
+    this.selector = selector;
+  }
+
+  /** Nobody was asked yet, or another epoch is in force and all are asked anew: earlier answers do not count. */
+  ask(set: ReplicaSet): void {
+    this.use = (this.use + 1) & 0xffff;
+    this.phase = 'gather';
+    const isQuorumGet = this.opcode === Opcode.quorumGet;
+    this.quorum = isQuorumGet ? quorumOfReplies(set, this.selector) : quorumOf(set, this.selector);
     this.set = set;
     this.asked = 0;
     this.answered = 0;
@@ -112,7 +124,13 @@ export class ReadOperation {
     this.localCounter = 0;
     this.localNode = 0;
     this.localKind = RecordKind.value;
-    this.answers = undefined;
+    this.answers = isQuorumGet ? [] : undefined;
+    this.value.length = 0;
+  }
+
+  /** Whether these members (bits) are as many as the read waits for. */
+  isEnough(members: number): boolean {
+    return this.set !== undefined && isEnough(this.set, members, this.quorum);
   }
 
   /** A replica's version, expired or not: the coordinator judges at the end. `kind` is value, tombstone or never; the newest one seen is kept. */

@@ -1,5 +1,14 @@
 import type { WireTopology } from '@memdb/protocol';
-import { Flag, frameCorrelation, frameFlags, frameOpcode, keyHash, Opcode } from '@memdb/protocol';
+import {
+  Flag,
+  frameCorrelation,
+  frameEpoch,
+  frameFlags,
+  frameOpcode,
+  keyHash,
+  Opcode,
+  partitionOfHash,
+} from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { EXPIRY_SLOTS_PER_TICK, SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
@@ -9,6 +18,7 @@ import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import type { LogCursor } from '../storage/log-cursor.js';
 import type { Store } from '../storage/store.js';
+import { OwnedSince } from '../topology/owned-since.js';
 import { ReplicaSets } from '../topology/replica-sets.js';
 import { Audit, isAuditOpcode } from './audit/audit.js';
 import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
@@ -42,7 +52,7 @@ export interface ReplicationOptions {
   readonly reachable: (member: number) => boolean;
 }
 
-/** The coordinator of one node in one epoch: writes, reads, forwarding, and a stream to every other member. */
+/** The coordinator of one node: writes, reads, forwarding, and a stream to every other member. */
 export class Replication {
   readonly sets: ReplicaSets;
   readonly hashSeed: number;
@@ -59,6 +69,8 @@ export class Replication {
   readonly streams: (PeerStream | undefined)[] = [];
   readonly #options: ReplicationOptions;
   readonly #cursors: Cursors;
+  readonly #ownedSince: OwnedSince;
+  #topology: WireTopology;
   readonly #refusedStreams: Counter;
   #sweepTimer: Timer | undefined;
   #cursorTimer: Timer | undefined;
@@ -66,24 +78,16 @@ export class Replication {
   constructor(options: ReplicationOptions) {
     this.#options = options;
     const { topology, self, store, timers } = options;
+    this.#topology = topology;
     this.hashSeed = topology.hashSeed;
     this.sets = new ReplicaSets(topology, self);
     this.#cursors = new Cursors(store);
+    this.#ownedSince = new OwnedSince(store);
     this.#refusedStreams = options.telemetry.counter(
       'streams_refused_total',
       'Streams to a peer that had no room for what it was sent; each begins again.',
     );
-    for (const { number } of topology.nodes) {
-      if (number === self) continue;
-      this.streams[number] = new PeerStream(number, {
-        store,
-        timers,
-        cursor: this.#cursors.of(number),
-        concerns: (bytes, view, cursor) => this.#concerns(number, bytes, view, cursor),
-        onRefused: (peer, lsn, counter) => this.writes.onRefused(peer, lsn, counter),
-        onProgress: () => this.writes.release(),
-      });
-    }
+    this.#makeStreams(topology);
     this.writes = new WriteCoordinator({
       ...options,
       sets: this.sets,
@@ -107,6 +111,39 @@ export class Replication {
     }
     this.#sweep();
     this.#saveCursors();
+  }
+
+  /** An epoch is about to be logged, where the log ends at `lsn`: what later starts must know of it is logged before. */
+  onLogging(next: WireTopology, lsn: number): void {
+    const { self } = this.#options;
+    this.#ownedSince.onLogging(this.#topology, next, self, lsn, (peer) => this.#cursors.of(peer));
+    const known = new Set(this.#topology.nodes.map(({ number }) => number));
+    for (const { number } of next.nodes) if (number !== self && !known.has(number)) this.#cursors.begin(number, lsn);
+  }
+
+  /**
+   * An epoch is in force; links to its members exist already. Every quorum under way starts again under it, with the stamp
+   * that it has (mechanisms: Epochs).
+   */
+  onEpoch(topology: WireTopology): void {
+    const lowest = this.writes.readLsn;
+    this.#topology = topology;
+    this.sets.update(topology);
+    this.#ownedSince.lower(lowest);
+    const members = new Set(topology.nodes.map(({ number }) => number));
+    for (const [number, stream] of this.streams.entries()) {
+      if (stream === undefined || members.has(number)) continue;
+      stream.close();
+      this.streams[number] = undefined;
+    }
+    this.#makeStreams(topology);
+    this.writes.onEpoch();
+    for (const stream of this.streams) stream?.onEpoch(lowest);
+    this.reads.onEpoch();
+    this.scans.onEpoch();
+    this.audit.onEpoch(topology);
+    this.#evictor?.onLiveness();
+    this.writes.release();
   }
 
   /** Requests of clients that are not answered yet. */
@@ -175,7 +212,8 @@ export class Replication {
   onReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
     switch (frameOpcode(view, start)) {
       case Opcode.streamAck:
-        this.streams[link.number]?.onAcknowledged(view, start, end);
+        // What was stored under another epoch is sent, and counted, again.
+        if (frameEpoch(view, start) === this.sets.epoch) this.streams[link.number]?.onAcknowledged(view, start, end);
         return true;
       case Opcode.streamRun:
         if ((frameFlags(view, start) & Flag.error) !== 0) {
@@ -216,12 +254,31 @@ export class Replication {
     this.#cursors.save(this.streams);
   }
 
+  #makeStreams(topology: WireTopology): void {
+    const { self, store, timers, links } = this.#options;
+    for (const { number } of topology.nodes) {
+      if (number === self || this.streams[number] !== undefined) continue;
+      const stream = new PeerStream(number, {
+        store,
+        timers,
+        cursor: this.#cursors.of(number),
+        concerns: (bytes, view, cursor) => this.#concerns(number, bytes, view, cursor),
+        onRefused: (peer, lsn, counter) => this.writes.onRefused(peer, lsn, counter),
+        onProgress: () => this.writes.release(),
+      });
+      this.streams[number] = stream;
+      const link = links[number];
+      if (link?.isUp === true) stream.open(link);
+    }
+  }
+
   /** Whether a record in the log is one that this node coordinated for a peer. */
   #concerns(peer: number, bytes: Uint8Array, view: DataView, cursor: LogCursor): boolean {
     if (cursor.kind !== RecordKind.value && cursor.kind !== RecordKind.tombstone) return false;
     if (cursor.node !== this.#options.self) return false;
     const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
-    return this.sets.ofHash(hash).members.includes(peer);
+    if (!this.sets.ofHash(hash).members.includes(peer)) return false;
+    return cursor.lsn > this.#ownedSince.of(peer, partitionOfHash(hash, this.sets.partitions));
   }
 
   readonly #sweep = (): void => {

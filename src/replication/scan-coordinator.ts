@@ -1,5 +1,6 @@
 import {
   appendScanKey,
+  Consistency,
   decodeErrorBody,
   decodeReplicaPage,
   decodeScanRequest,
@@ -8,6 +9,7 @@ import {
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
+  frameEpoch,
   frameFlags,
   Opcode,
   OutgoingBuffer,
@@ -19,6 +21,7 @@ import { READ_HEDGE_MS, SCAN_PAGE_BYTES, SCAN_PARTITIONS_MAX, SCANS_MAX } from '
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
+import { isEnough, quorumOf } from '../topology/quorum.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import type { HeldReplies } from './held-replies.js';
 import { mergePages } from './merge-pages.js';
@@ -140,6 +143,11 @@ export class ScanCoordinator {
     const correlation = frameCorrelation(view, start);
     const scan = this.#scans[correlation & (2 ** SLOT_BITS - 1)];
     if (scan?.question !== correlation || !scan.asked.has(link.number)) return;
+    if (frameEpoch(view, start) !== this.#options.sets.epoch) {
+      // One side is behind, and about to learn: it is asked again then.
+      scan.asked.delete(link.number);
+      return;
+    }
     if ((frameFlags(view, start) & Flag.error) !== 0) {
       const { code } = decodeErrorBody(bytes, view, start + FRAME_HEADER_BYTES, end);
       this.#failed(scan, link.number, code === PARTITION_LOST.code ? PARTITION_LOST : REFUSED);
@@ -162,7 +170,7 @@ export class ScanCoordinator {
         // What was found so far is as good as a full page.
         if (scan.partitions > 0) this.#answer(scan, scan.place);
         else this.#refuse(scan, LATE);
-      } else if (nowMs - scan.askedMs > READ_HEDGE_MS) this.#askMore(scan, Number.POSITIVE_INFINITY);
+      } else if (nowMs - scan.askedMs > READ_HEDGE_MS) this.#askMore(scan, false);
     }
   }
 
@@ -174,26 +182,41 @@ export class ScanCoordinator {
     scan.pages.clear();
     scan.refused.clear();
     scan.refusal = undefined;
-    const set = this.#set(scan);
-    const { majority } = set;
     const { question } = scan;
-    this.#askMore(scan, majority);
+    this.#askMore(scan, true);
     // The own page may have come at once, and the scan have moved on.
-    if (scan.question === question && this.#scans[scan.slot] === scan && scan.asked.size < majority) {
-      this.#refuse(scan, this.#options.pages.full ? REFUSED : unavailable(scan.asked.size, majority, set));
-    }
+    if (scan.question !== question || this.#scans[scan.slot] !== scan || this.#isEnough(scan, scan.asked)) return;
+    this.#refuse(scan, this.#options.pages.full ? REFUSED : this.#unavailable(scan, scan.asked));
   }
 
-  /** Asks owners until `wanted` have been asked and not failed; as many as there are. */
-  #askMore(scan: Scan, wanted: number): void {
+  /** Another epoch is in force: every question is asked again, of the owners that it names. */
+  onEpoch(): void {
+    for (const scan of this.#scans) if (scan !== undefined) this.#ask(scan);
+  }
+
+  /** Asks owners until those asked are enough, or all there are. */
+  #askMore(scan: Scan, stopsWhenEnough: boolean): void {
     const { self, sets, pages } = this.#options;
-    const isOwn = this.#set(scan).selfIndex !== -1 && this.#isOpen(scan, self) && !pages.full;
-    const missing = wanted - (isOwn ? 1 : 0);
-    for (const member of sets.preference(scan.place.partition)) {
-      if (scan.asked.size >= missing) break;
+    const set = this.#set(scan);
+    const isOwn = set.selfIndex !== -1 && this.#isOpen(scan, self) && !pages.full;
+    // The owners now come first, in the order in which they are preferred; then those of a pending change.
+    for (const member of new Set([...sets.preference(scan.place.partition), ...set.members])) {
+      const asked = isOwn ? [...scan.asked, self] : scan.asked;
+      if (stopsWhenEnough && this.#isEnough(scan, asked)) break;
       if (member !== self && this.#isOpen(scan, member)) this.#askMember(scan, member);
     }
     if (isOwn) this.#askSelf(scan);
+  }
+
+  /** Whether these owners of the scan's partition are a quorum. */
+  #isEnough(scan: Scan, members: Iterable<number>): boolean {
+    const set = this.#set(scan);
+    return isEnough(set, bitsOf(set, members), quorumOf(set, Consistency.quorum));
+  }
+
+  #unavailable(scan: Scan, members: Iterable<number>): ReplyError {
+    const set = this.#set(scan);
+    return unavailable(bitsOf(set, members), quorumOf(set, Consistency.quorum), set);
   }
 
   #askMember(scan: Scan, member: number): void {
@@ -224,7 +247,7 @@ export class ScanCoordinator {
 
   #page(scan: Scan, member: number, page: ReplicaPage): void {
     scan.pages.set(member, page);
-    if (scan.pages.size < this.#set(scan).majority) return;
+    if (!this.#isEnough(scan, scan.pages.keys())) return;
     const { hashSeed, sets } = this.#options;
     const reach = mergePages([...scan.pages.values()], hashSeed, (key) => {
       appendScanKey(scan.keys, key);
@@ -249,12 +272,10 @@ export class ScanCoordinator {
   #failed(scan: Scan, member: number, refusal: ReplyError | undefined): void {
     scan.refusal = refusal ?? scan.refusal;
     if (refusal !== undefined) scan.refused.add(member);
-    const set = this.#set(scan);
-    const { majority, members } = set;
-    const sound = scan.asked.size - 1;
     scan.asked.delete(member);
+    const sound = [...scan.asked];
     const { links, reachable, self } = this.#options;
-    const other = members.find(
+    const other = this.#set(scan).members.find(
       (candidate) =>
         candidate !== member &&
         candidate !== self &&
@@ -263,7 +284,7 @@ export class ScanCoordinator {
         reachable(candidate),
     );
     if (other !== undefined) this.#askMember(scan, other);
-    else if (sound < majority) this.#refuse(scan, scan.refusal ?? unavailable(sound, majority, set));
+    else if (!this.#isEnough(scan, sound)) this.#refuse(scan, scan.refusal ?? this.#unavailable(scan, sound));
   }
 
   /** Whether the owner may be asked: it was not, and did not refuse. */
@@ -299,6 +320,13 @@ export class ScanCoordinator {
   #set(scan: Scan): ReplicaSet {
     return this.#options.sets.ofPartition(scan.place.partition);
   }
+}
+
+/** Members of a set as bits; who is none does not count. */
+function bitsOf(set: ReplicaSet, members: Iterable<number>): number {
+  let bits = 0;
+  for (const member of members) if (set.members.includes(member)) bits |= 1 << set.members.indexOf(member);
+  return bits;
 }
 
 const TOO_MANY: ReplyError = {

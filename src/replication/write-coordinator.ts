@@ -1,6 +1,5 @@
 import { Feature, Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
-import { bitCount } from '../model/bit-count.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
   expiryBytes,
@@ -16,10 +15,10 @@ import type { Counter, Telemetry } from '../ports/telemetry.js';
 import { recordIsSound } from '../storage/record-check.js';
 import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
+import { isEnough, type Quorum, quorumOf } from '../topology/quorum.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import { hasLaterWrite } from './later-write.js';
-import { neededOwners } from './needed-owners.js';
 import { OvertakenWrites } from './overtaken-writes.js';
 import type { PeerStream } from './peer-stream.js';
 import { PendingWrites } from './pending-writes.js';
@@ -49,6 +48,7 @@ export interface WriteCoordinatorOptions {
 }
 
 const LEVELS = 3;
+const LEVEL_NUMBERS: readonly number[] = [1, 2, 3];
 const OWNERS_MAX = 16;
 
 /**
@@ -61,27 +61,53 @@ const OWNERS_MAX = 16;
 export class WriteCoordinator {
   readonly #options: WriteCoordinatorOptions;
   /** By set × level. */
-  readonly #queues: PendingWrites[];
+  #queues: PendingWrites[] = [];
   readonly #overtaken: OvertakenWrites;
   readonly #acknowledged: Float64Array = new Float64Array(OWNERS_MAX);
-  readonly #reachableOwners: Uint8Array;
+  /** By set: the members that can be reached, as bits. */
+  #reachable: Uint32Array = new Uint32Array(0);
   /** LSN of the latest write, by set × level. */
-  readonly #latest: Float64Array;
+  #latest: Float64Array = new Float64Array(0);
+  /** By set × level. */
+  #quorums: Quorum[] = [];
   readonly #conflicts: Counter;
   readonly #restamps: Counter;
   readonly #timeouts: Counter;
 
   constructor(options: WriteCoordinatorOptions) {
     this.#options = options;
-    this.#queues = Array.from({ length: options.sets.sets.length * LEVELS }, () => new PendingWrites());
-    this.#latest = new Float64Array(this.#queues.length);
-    this.#reachableOwners = new Uint8Array(options.sets.sets.length);
     const { telemetry } = options;
     this.#overtaken = new OvertakenWrites(options.replies, options.self);
     this.#conflicts = telemetry.counter('conflicts_total', 'Writes made without knowing the version they replaced.');
     this.#restamps = telemetry.counter('writes_restamped_total', 'Writes stamped again above a newer version.');
     this.#timeouts = telemetry.counter('writes_timed_out_total', 'Writes whose outcome was unknown at their deadline.');
+    this.onEpoch();
+  }
+
+  /**
+   * Another epoch is in force. Writes under way keep their stamps, and are counted anew by the owners that it names: no
+   * answer carries over (mechanisms: Epochs). A node that is no owner any more brings its own to their end.
+   */
+  onEpoch(): void {
+    const { sets, store } = this.#options;
+    const before = this.#queues;
+    const count = sets.sets.length * LEVELS;
+    this.#queues = Array.from({ length: count }, () => new PendingWrites());
+    this.#quorums = sets.sets.flatMap((set) => LEVEL_NUMBERS.map((level) => quorumOf(set, level)));
+    this.#reachable = new Uint32Array(sets.sets.length);
+    // Which of the new sets had a weaker write since is not looked up: it may be any.
+    this.#latest = new Float64Array(count).fill(store.lastLsn);
+    for (let level = 1; level <= LEVELS; level++) {
+      const pending = before.filter((_, index) => index % LEVELS === level - 1).flatMap((queue) => queue.unsettled());
+      pending.sort((a, b) => a.lsn - b.lsn);
+      for (const write of pending) this.#queues[sets.ofHash(write.hash).index * LEVELS + level - 1].restore(write);
+    }
     this.onLiveness();
+  }
+
+  /** Whether a write to a key with this hash is under way here. */
+  hasPending(hash: number): boolean {
+    return this.#queues.some((queue) => queue.size !== 0 && queue.unsettled().some((write) => write.hash === hash));
   }
 
   /** Writes that are not answered yet. */
@@ -98,8 +124,12 @@ export class WriteCoordinator {
 
   /** A member became reachable or suspect. */
   onLiveness(): void {
-    for (const set of this.#options.sets.sets) {
-      this.#reachableOwners[set.index] = set.members.filter((member) => this.#options.reachable(member)).length;
+    const { sets, reachable } = this.#options;
+    for (const set of sets.sets) {
+      this.#reachable[set.index] = set.members.reduce(
+        (bits, member, at) => bits | (reachable(member) ? 1 << at : 0),
+        0,
+      );
     }
   }
 
@@ -126,9 +156,9 @@ export class WriteCoordinator {
     expiresAtMs: number,
   ): void {
     const { store, lamport, replies, self } = this.#options;
-    const needed = neededOwners(set, level);
-    if (this.#reachableOwners[set.index] < needed) {
-      replies.error(target, opcode, correlation, unavailable(this.#reachableOwners[set.index], needed, set));
+    const quorum = this.#quorums[set.index * LEVELS + level - 1];
+    if (!isEnough(set, this.#reachable[set.index], quorum)) {
+      replies.error(target, opcode, correlation, unavailable(this.#reachable[set.index], quorum, set));
       return;
     }
     if (expiresAtMs !== 0 && !this.#ownersKnowDeadlines(set)) {
@@ -168,7 +198,7 @@ export class WriteCoordinator {
     );
     this.#stream(set, lsn);
     this.#latest[set.index * LEVELS + level - 1] = lsn;
-    if (needed === 1 && lsn <= store.durableLsn) {
+    if (quorum.owners === 1 && quorum.next === 0 && lsn <= store.durableLsn) {
       replies.stamp(target, opcode, 0, correlation, counter, self);
       return;
     }
@@ -199,9 +229,8 @@ export class WriteCoordinator {
         const slot = queue.find(lsn);
         if (slot === -1) continue;
         queue.refuse(slot, memberIndex, counter);
-        const possible = set.members.length - bitCount(queue.refused(slot));
-        const needed = neededOwners(set, level);
-        if (possible < needed) this.#restamp(queue, slot, set, level);
+        const possible = (set.owners | set.next) & ~queue.refused(slot);
+        if (!isEnough(set, possible, quorumOf(set, level))) this.#restamp(queue, slot, set, level);
         return;
       }
     }
@@ -241,8 +270,8 @@ export class WriteCoordinator {
 
   #releaseQueue(queue: PendingWrites, set: ReplicaSet, level: number): void {
     const { replies, self } = this.#options;
-    const needed = neededOwners(set, level);
-    const commitLsn = this.#commitPoint(set, needed);
+    const quorum = this.#quorums[set.index * LEVELS + level - 1];
+    const commitLsn = this.#commitPoint(set, quorum);
     while (queue.size !== 0) {
       const slot = queue.headSlot;
       const target = queue.target(slot);
@@ -251,7 +280,7 @@ export class WriteCoordinator {
         if (lsn > commitLsn) return;
         // Refused by somebody: the commit point counts that owner, so the holders are counted one by one. Waiting for
         // the others would hold up all writes behind this one, and they may be down: it is stamped again.
-        if (queue.refused(slot) !== 0 && this.#holders(set, lsn, queue.refused(slot)) < needed) {
+        if (queue.refused(slot) !== 0 && !isEnough(set, this.#holders(set, lsn, queue.refused(slot)), quorum)) {
           this.#restamp(queue, slot, set, level);
         } else {
           replies.stamp(target, queue.opcode(slot), 0, queue.correlation(slot), queue.counter(slot), self);
@@ -262,28 +291,36 @@ export class WriteCoordinator {
     }
   }
 
-  /** The LSN up to which `needed` owners have everything: the `needed`-th largest of what each has. */
-  #commitPoint(set: ReplicaSet, needed: number): number {
+  /** The LSN up to which a quorum of the owners has everything. */
+  #commitPoint(set: ReplicaSet, quorum: Quorum): number {
+    const owners = this.#commitPointOf(set, set.owners, quorum.owners);
+    return quorum.next === 0 ? owners : Math.min(owners, this.#commitPointOf(set, set.next, quorum.next));
+  }
+
+  /** The `needed`-th largest LSN of what each of the members `among` (bits) has. */
+  #commitPointOf(set: ReplicaSet, among: number, needed: number): number {
     const { store, streams } = this.#options;
     const sorted = this.#acknowledged;
     const { members, selfIndex } = set;
+    let count = 0;
     for (let index = 0; index < members.length; index++) {
+      if ((among & (1 << index)) === 0) continue;
       const lsn = index === selfIndex ? store.durableLsn : (streams[members[index]]?.acknowledgedLsn ?? 0);
-      let at = index;
+      let at = count++;
       for (; at > 0 && sorted[at - 1] < lsn; at--) sorted[at] = sorted[at - 1];
       sorted[at] = lsn;
     }
     return sorted[needed - 1];
   }
 
-  /** How many owners hold exactly the record with this LSN durably. */
+  /** The owners that hold exactly the record with this LSN durably, as bits. */
   #holders(set: ReplicaSet, lsn: number, refused: number): number {
     const { store, streams } = this.#options;
     let holders = 0;
     for (let index = 0; index < set.members.length; index++) {
       if ((refused & (1 << index)) !== 0) continue;
       const has = index === set.selfIndex ? store.durableLsn : (streams[set.members[index]]?.acknowledgedLsn ?? 0);
-      if (has >= lsn) holders++;
+      if (has >= lsn) holders |= 1 << index;
     }
     return holders;
   }

@@ -1,13 +1,21 @@
+import { bitCount } from '../model/bit-count.js';
+import type { Quorum } from '../topology/quorum.js';
 import type { ReplicaSet } from '../topology/replica-sets.js';
 import type { ReplyError } from './replies.js';
 
 /** Why a write is refused, or what became of it is not known. */
 
-export function unavailable(reachable: number, needed: number, set: ReplicaSet): ReplyError {
+/** `reachable`: the members of the set that can be reached, as bits. */
+export function unavailable(reachable: number, quorum: Quorum, set: ReplicaSet): ReplyError {
+  // While a change is pending there are two sets of owners: the one that lacks somebody is named.
+  const lacksOwners = bitCount(reachable & set.owners) < quorum.owners;
+  const among = lacksOwners || set.next === 0 ? set.owners : set.next;
+  const needed = among === set.owners ? quorum.owners : quorum.next;
+  const members = set.members.filter((_, at) => (among & (1 << at)) !== 0);
   return {
     code: 'unavailable',
     outcome: 'not-applied',
-    message: `${reachable} of ${set.members.length} replicas of this key can be reached and ${needed} are needed; start the others (members ${set.members.join(', ')}) or ask with consistency "one"`,
+    message: `${bitCount(reachable & among)} of ${members.length} replicas of this key can be reached and ${needed} are needed; start the others (members ${members.join(', ')}) or ask with consistency "one"`,
   };
 }
 

@@ -23,7 +23,7 @@ import type { LamportClock } from '../model/lamport-clock.js';
 import { deadlineAfter } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
-import { neededOwners } from '../replication/needed-owners.js';
+import { EARLIER_UNANSWERED } from '../replication/forwarder.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
 import type { BackupRequests } from './backup-requests.js';
@@ -234,9 +234,15 @@ export class ClientRequests {
     const hash = keyHash(bytes, view, keyStart, keyLength, replication.hashSeed);
     const set = replication.sets.ofHash(hash);
     const deadlineMs = this.#deadlineMs(timeoutMs, limits);
-    if (set.selfIndex === -1) {
+    if (!set.coordinates) {
       if (forwarded) {
         this.#refuse(target, opcode, correlation, NOT_REPLICA);
+        return;
+      }
+      const write = opcode === Opcode.set || opcode === Opcode.delete;
+      if (write && replication.writes.hasPending(hash)) {
+        // It was coordinated here before the epoch changed: the later one must not overtake it elsewhere.
+        this.#refuse(target, opcode, correlation, EARLIER_UNANSWERED);
         return;
       }
       const owners = replication.sets.preferenceOfHash(hash);
@@ -267,24 +273,13 @@ export class ClientRequests {
       );
       return;
     }
-    const needed = quorumGet ? wantedReplies(selector, set) : neededOwners(set, selector);
-    if (needed === 1 && !quorumGet) {
+    // One owner, and no change pending: its version is that of every quorum.
+    const isAlone = set.majority === 1 && set.nextMajority === 0;
+    if (!quorumGet && (isAlone || selector === Consistency.one)) {
       const { localReads } = replication;
       localReads.read(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
     } else {
-      replication.reads.read(
-        target,
-        opcode,
-        correlation,
-        needed,
-        deadlineMs,
-        set,
-        hash,
-        bytes,
-        view,
-        keyStart,
-        keyLength,
-      );
+      replication.reads.read(target, opcode, correlation, selector, deadlineMs, hash, bytes, keyStart, keyLength);
     }
   }
 
@@ -365,14 +360,6 @@ export class ClientRequests {
 /** Whether only nodes may send this. */
 function isPeerOpcode(opcode: number): boolean {
   return opcode >= Opcode.heartbeat && opcode <= Opcode.announceEpoch;
-}
-
-const REPLIES_ALL = 255;
-
-/** How many owners a quorumGet waits for: 0 asks for a majority, 255 for all. */
-function wantedReplies(selector: number, set: { majority: number; members: readonly number[] }): number {
-  if (selector === 0) return set.majority;
-  return selector === REPLIES_ALL ? set.members.length : Math.min(selector, set.members.length);
 }
 
 /** The time to live in front of a value, or of the items of a batch. */

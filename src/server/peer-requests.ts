@@ -23,7 +23,9 @@ import type { Replica } from '../replication/replica.js';
 import { PARTITION_LOST, type Replies } from '../replication/replies.js';
 import type { ScanPages } from '../replication/scan-pages.js';
 import type { Store } from '../storage/store.js';
-import type { Answer, Founding } from '../topology/founding.js';
+import type { Answer } from '../topology/answer.js';
+import type { Epochs } from '../topology/epochs.js';
+import type { Founding } from '../topology/founding.js';
 import type { ClientRequests } from './client-requests.js';
 import type { Session } from './session.js';
 
@@ -34,8 +36,12 @@ export interface PeerRequestsOptions {
   readonly held: HeldReplies;
   readonly clientRequests: ClientRequests;
   readonly founding: Founding;
+  /** Undefined until the cluster is founded. */
+  readonly epochs: () => Epochs | undefined;
   /** 0 until the cluster is founded. */
   readonly epoch: () => number;
+  /** Number of the member with that UUID; 0 for a stranger. */
+  readonly numberOf: (uuid: string) => number;
   readonly membership: () => Membership | undefined;
   /** Undefined until the cluster is founded. */
   readonly replica: () => Replica | undefined;
@@ -57,6 +63,7 @@ export class PeerRequests {
   onRequest(session: Session, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const { lamport, replies, store, founding, membership } = this.#options;
     lamport.observe(frameCounter(view, start));
+    if (frameEpoch(view, start) !== this.#options.epoch()) this.#onOtherEpoch(session, frameEpoch(view, start));
     const opcode = frameOpcode(view, start);
     const correlation = frameCorrelation(view, start);
     const body = start + FRAME_HEADER_BYTES;
@@ -93,9 +100,17 @@ export class PeerRequests {
         founding.onPledgeRequest(this.#answer(session), correlation, bytes.slice(body, end));
         return;
       case Opcode.announceEpoch:
+      case Opcode.epochPrepare:
+      case Opcode.epochAccept: {
         session.inflight++;
-        founding.onAnnounced(this.#answer(session), correlation, bytes.slice(body, end));
+        const epochs = this.#options.epochs();
+        if (epochs !== undefined) {
+          epochs.onRequest(this.#answer(session), opcode, correlation, bytes, view, body, end);
+        } else if (opcode === Opcode.announceEpoch) {
+          founding.onAnnounced(this.#answer(session), correlation, bytes.slice(body, end));
+        } else this.#refuseEpoch(session, opcode, correlation, frameEpoch(view, start));
         return;
+      }
       default:
         if (isAuditOpcode(opcode)) {
           this.#onAudit(session, opcode, correlation, view, start, end);
@@ -103,6 +118,12 @@ export class PeerRequests {
         }
         this.#options.clientRequests.onRequest(session, bytes, view, start, end);
     }
+  }
+
+  /** The peer is in another epoch: whoever is behind learns of the newer one. */
+  #onOtherEpoch(session: Session, epoch: number): void {
+    const { epochs, numberOf } = this.#options;
+    if (session.state.kind === 'open') epochs()?.onShown(numberOf(session.state.peer.identity), epoch);
   }
 
   #onAudit(session: Session, opcode: number, correlation: number, view: DataView, start: number, end: number): void {
@@ -179,8 +200,8 @@ export class PeerRequests {
     const { replies } = this.#options;
     return {
       body: (opcode, correlation, bytes) => replies.body(session, opcode, 0, correlation, bytes),
-      refuse: (opcode, correlation, message) =>
-        replies.error(session, opcode, correlation, { code: 'wrong-cluster', outcome: 'not-applied', message }),
+      refuse: (opcode, correlation, code, message) =>
+        replies.error(session, opcode, correlation, { code, outcome: 'not-applied', message }),
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { ServerHandshakeOptions, ServerHandshakeResult } from '@memdb/protocol';
-import { HANDSHAKE_FRAME_BYTES_MAX, maxFrameBytes, Role } from '@memdb/protocol';
+import { EPOCH_FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, maxFrameBytes, Role } from '@memdb/protocol';
 import { STREAM_RUN_BYTES_MAX, SWEEP_INTERVAL_MS } from '../model/limits.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
@@ -108,7 +108,9 @@ export class Server {
   #frameBytesFor(role: number): number {
     const { keyBytesMax, valueBytesMax } = this.#options.limits();
     const frameBytes = maxFrameBytes(keyBytesMax, valueBytesMax);
-    return role === Role.node ? Math.max(frameBytes, STREAM_RUN_BYTES_MAX) + STREAM_RUN_BYTES_MAX : frameBytes;
+    if (role !== Role.node) return frameBytes;
+    // A run of records, or an epoch that is proposed.
+    return Math.max(frameBytes + STREAM_RUN_BYTES_MAX, STREAM_RUN_BYTES_MAX * 2, EPOCH_FRAME_BYTES_MAX);
   }
 
   readonly #sweep = (): void => {

@@ -9,12 +9,6 @@ export function nodeOf(topology: WireTopology, number: number): WireNode | undef
   return topology.nodes.find((node) => node.number === number);
 }
 
-/** The nodes that the pending change lets go: they own nothing once it is committed. */
-export function leavingOf(topology: WireTopology): number[] {
-  const changes = topology.pending?.changes ?? [];
-  return changes.flatMap((change) => (change.kind === 'leave' || change.kind === 'remove' ? [change.node] : []));
-}
-
 /** A partition's preference list. */
 export function rowOf(owners: Uint16Array, replicas: number, partition: number): Uint16Array {
   return owners.subarray(partition * replicas, (partition + 1) * replicas);

@@ -14,6 +14,8 @@ import { formatAddress, parseAddress } from '../ports/address.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address } from '../ports/transport.js';
 import type { Store } from '../storage/store.js';
+import type { Answer } from './answer.js';
+import { EPOCH_META } from './epochs.js';
 import { composeFirstEpoch, type Placing } from './first-epoch.js';
 import {
   decodeFounder,
@@ -24,12 +26,6 @@ import {
   type Pledge,
   samePledge,
 } from './pledge.js';
-
-/** Where a request of another node is answered. */
-export interface Answer {
-  body(opcode: number, correlation: number, bytes: Uint8Array): void;
-  refuse(opcode: number, correlation: number, message: string): void;
-}
 
 export interface FoundingOptions {
   readonly self: NodeRecord;
@@ -56,7 +52,6 @@ type FoundingState =
   | { readonly kind: 'founded'; readonly topology: WireTopology };
 
 const PLEDGE_META = 'pledge';
-const EPOCH_META = 'epoch';
 /** How often a node without a cluster asks its contacts again. */
 const RETRY_MS = 300;
 
@@ -123,6 +118,7 @@ export class Founding {
       answer.refuse(
         Opcode.pledge,
         correlation,
+        'wrong-cluster',
         `${self.address} already belongs to a cluster; empty seeds or directories are mixed up`,
       );
       return;
@@ -132,6 +128,7 @@ export class Founding {
       answer.refuse(
         Opcode.pledge,
         correlation,
+        'wrong-cluster',
         `${self.address} is configured with the founders ${expected.join(', ')}, not ${asked.founders.join(', ')}; make cluster.seeds and cluster.founders the same on all founders`,
       );
       return;
@@ -141,6 +138,7 @@ export class Founding {
       answer.refuse(
         Opcode.pledge,
         correlation,
+        'wrong-cluster',
         `${self.address} has pledged to another leader or cluster; if that one is gone for good, empty the data directories of all founders`,
       );
       return;
@@ -153,7 +151,7 @@ export class Founding {
   onAnnounced(answer: Answer, correlation: number, body: Uint8Array): void {
     const refusal = this.#consider(body);
     if (refusal === undefined) answer.body(Opcode.announceEpoch, correlation, new Uint8Array(0));
-    else answer.refuse(Opcode.announceEpoch, correlation, refusal);
+    else answer.refuse(Opcode.announceEpoch, correlation, 'wrong-cluster', refusal);
   }
 
   #lead(names: readonly string[]): void {

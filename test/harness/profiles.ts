@@ -39,6 +39,8 @@ export interface Profile {
   readonly eviction: 'reject' | 'lru';
   /** Mean time between two backups; 0: none are taken. */
   readonly backupMs: number;
+  /** Mean time between two changes of the epoch; 0: there is one epoch. */
+  readonly epochMs: number;
 }
 
 type ProfileMaker = (random: SimRandom) => Profile;
@@ -74,6 +76,7 @@ const mixed: ProfileMaker = (random) => {
     entriesMax: 0,
     eviction: 'reject',
     backupMs: 0,
+    epochMs: 0,
   };
 };
 
@@ -238,6 +241,8 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     loadMs: 8000,
     backupMs: 1000,
   }),
+  /** Epochs follow each other, proposed by several nodes at once; who owns what stays. */
+  epochs: (random) => ({ ...mixed(random), epochMs: random.pick([50, 200, 800]) }),
 };
 
 /** How often each is drawn when none is named. */
@@ -245,6 +250,8 @@ const DRAWN: readonly string[] = [
   ...Array.from({ length: 8 }, () => 'default'),
   ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'scans'],
   ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'sediment', 'lru', 'reject', 'rot', 'backup'],
+  'epochs',
+  'epochs',
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -264,4 +271,5 @@ export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
   reject: ['compaction_groups_total'],
   rot: ['scrub_corrupt_total where=memory', 'scrub_corrupt_total where=file', 'audit_repaired_total'],
   backup: ['backups'],
+  epochs: ['epochs_entered_total'],
 };

@@ -6,10 +6,12 @@ import { checkHistory, checkStamps } from './check-history.js';
 import { checkRegular } from './check-regular.js';
 import { checkScans } from './check-scans.js';
 import { checkConverged, checkCursors, checkLogs, isConverged } from './check-state.js';
+import { EpochWatch } from './epoch-watch.js';
 import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
 import { FloorWatch } from './floor-watch.js';
 import { Journal } from './journal.js';
+import { Operator } from './operator.js';
 import { MUST_RISE, PROFILES, profileNameOf } from './profiles.js';
 import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
@@ -137,6 +139,7 @@ class Run {
   readonly #forgets: boolean;
   /** Nothing acknowledged may be lost by a power cut: not so in mode `interval`, which has none then. */
   readonly #lasting: boolean;
+  readonly #operator: Operator | undefined;
 
   constructor(world: SimWorld, workload: string, options: SimulateOptions, broken: BrokenPromises, journal: Journal) {
     const { random } = world;
@@ -152,6 +155,7 @@ class Run {
     this.#evicts = profile.eviction === 'lru';
     this.#activity = new Activity(MUST_RISE[workload] ?? []);
     const watch = new RecoveryWatch(this.#keys, this.#forgets, broken);
+    const epochs = new EpochWatch(broken);
     const { nodes, valueBytesMax, segmentBytes, partitions, compression } = profile;
     const { memoryBytesMax, entriesMax, eviction } = profile;
     this.#cluster = new SimCluster(world, {
@@ -171,14 +175,11 @@ class Run {
       onRecovered: (name, node) => watch.onStart(name, node),
       isExpectedEnd: FaultPlan.isExpectedEnd,
       isExpectedRefusal: FaultPlan.isExpectedRefusal,
-      ...(journal.on
-        ? {
-            onLine: (name, { level, event, fields }): void => {
-              if (level === 'debug' && options.trace !== 'all') return;
-              journal.note(undefined, () => `${name} logs ${level} ${event} ${JSON.stringify(fields)}`);
-            },
-          }
-        : {}),
+      onLine: (name, { level, event, fields }): void => {
+        if (event === 'epoch') epochs.onEpoch(this.#cluster, name);
+        if (!journal.on || (level === 'debug' && options.trace !== 'all')) return;
+        journal.note(undefined, () => `${name} logs ${level} ${event} ${JSON.stringify(fields)}`);
+      },
     });
     this.#cluster.start();
     this.#cluster.awaitReady();
@@ -187,6 +188,8 @@ class Run {
     const bitRot = new BitRot(world, this.#cluster, journal);
     const faultOptions = { powerLoss: this.#lasting || this.#forgets, intervalMs: faultMs, kinds: faults, bitRot };
     this.faults = new FaultPlan(world, this.#cluster, faultOptions, journal);
+    const { epochMs } = profile;
+    if (epochMs !== 0) this.#operator = new Operator(world, this.#cluster, journal, epochMs);
     const clients = profile.bareClients + profile.realClients;
     const workloadOptions = {
       bareClients: profile.bareClients,
@@ -221,6 +224,7 @@ class Run {
     const endMs = world.nowMs + this.#loadMs;
     this.load.run(endMs + CALM_MS);
     this.faults.run(endMs);
+    this.#operator?.run(endMs);
     this.#floors.run(endMs + CALM_MS);
     for (let check = 1; check <= CURSOR_CHECKS; check++) {
       await world.play(endMs - (this.#loadMs * (CURSOR_CHECKS - check)) / CURSOR_CHECKS);

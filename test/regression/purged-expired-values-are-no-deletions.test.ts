@@ -4,7 +4,16 @@ import { quorumAnswer } from '../../src/replication/quorum-answer.js';
 import { ReadOperation } from '../../src/replication/read-operation.js';
 import { ReplySink } from '../harness/reply-sink.js';
 
-const SET = { index: 0, members: [1, 2, 3], majority: 2, selfIndex: 0 };
+const SET = {
+  index: 0,
+  members: [1, 2, 3],
+  selfIndex: 0,
+  coordinates: true,
+  owners: 0b111,
+  next: 0,
+  majority: 2,
+  nextMajority: 0,
+};
 const VALUE = new Uint8Array([118]);
 const NONE = new Uint8Array(0);
 
@@ -15,7 +24,8 @@ const NONE = new Uint8Array(0);
  */
 test('a value that expired and was purged on one owner stays what it is on the others, and counts as over', (t) => {
   const operation = new ReadOperation(0);
-  operation.begin(new ReplySink(), 0, 0, 2, SET);
+  operation.begin(new ReplySink(), 0, 0, 2);
+  operation.ask(SET);
   operation.answers = [];
   operation.vote(0, VersionKind.value, 964, 1, VALUE, 0, 1, 5000);
   operation.vote(1, VersionKind.never, 964, 1, NONE, 0, 0, 0);

@@ -1,5 +1,5 @@
 import type { WireTopology } from '@memdb/protocol';
-import { Opcode } from '@memdb/protocol';
+import { frameEpoch, Opcode } from '@memdb/protocol';
 import type { PeerLink } from '../../membership/peer-link.js';
 import type { LamportClock } from '../../model/lamport-clock.js';
 import { AUDIT_TICK_MS } from '../../model/limits.js';
@@ -9,7 +9,7 @@ import type { Turn } from '../../ports/turn.js';
 import type { LostKey } from '../../storage/lost-keys.js';
 import type { Store } from '../../storage/store.js';
 import type { ReplicaSets } from '../../topology/replica-sets.js';
-import { auditCounters } from './audit-counters.js';
+import { type AuditCounters, auditCounters } from './audit-counters.js';
 import { PeerAudit } from './peer-audit.js';
 import { Purger } from './purger.js';
 
@@ -24,60 +24,29 @@ export interface AuditOptions {
   readonly turn: Turn;
   readonly timers: Timers;
   readonly telemetry: Telemetry;
+  /** By member number. */
+  readonly links: readonly (PeerLink | undefined)[];
   /** Versions that this node had coordinated, and lost in a crash, came back. */
   readonly onReturned: () => void;
 }
 
-/**
- * Compares what this node holds with the other owners of its partitions, for as long as an epoch lasts, and purges on
- * what it found.
- */
+/** Compares what this node holds with the other owners of its partitions, and purges on what it found. */
 export class Audit {
   /** By member number. */
   readonly peers: (PeerAudit | undefined)[] = [];
-  readonly purger: Purger;
+  purger: Purger;
   readonly #options: AuditOptions;
+  readonly #counters: AuditCounters;
+  /** By partition that this node owns: whose evidence a purge needs. */
+  #others: Map<number, readonly number[]> = new Map();
+  /** Members of which there is a gauge. */
+  readonly #measured: Set<number> = new Set();
   #timer: Timer | undefined;
 
   constructor(options: AuditOptions) {
     this.#options = options;
-    const { self, topology, sets, store, turn, telemetry } = options;
-    const counters = auditCounters(telemetry);
-    const others = new Map<number, number[]>();
-    for (let partition = 0; partition < topology.partitions; partition++) {
-      const owners = [...sets.preference(partition)];
-      if (owners.includes(self)) {
-        others.set(
-          partition,
-          owners.filter((owner) => owner !== self),
-        );
-      }
-    }
-    this.purger = new Purger({ ...options, counters, others, peers: this.peers });
-    for (const { number } of topology.nodes) {
-      if (number === self) continue;
-      this.peers[number] = new PeerAudit({
-        store,
-        counters,
-        shared: [...others].flatMap(([partition, members]) => (members.includes(number) ? [partition] : [])),
-        partitions: topology.partitions,
-        onEqual: (partition) => {
-          this.purger.onEqual(partition);
-          for (const key of store.audit.lostIn(partition)) this.#settle(key, others.get(partition) ?? []);
-        },
-        self,
-        onFetched: (returned) => {
-          if (returned) options.onReturned();
-          turn.wake();
-        },
-      });
-      telemetry.gauge(
-        'purge_blocked_partitions',
-        'Partitions that cannot be purged for want of a comparison with this member.',
-        () => this.purger.blockedBy(number),
-        { member: number },
-      );
-    }
+    const { topology, store, turn, telemetry } = options;
+    this.#counters = auditCounters(telemetry);
     telemetry.gauge('purge_oldest_seconds', 'How long the partition that waits longest has not been purged.', () => {
       return this.purger.oldestMs(turn.nowMs) / MS_PER_SECOND;
     });
@@ -86,16 +55,77 @@ export class Audit {
     );
     store.audit.scrub.onLost = (partition) => {
       for (const peer of this.peers) peer?.evidence.void(partition);
-      if (others.get(partition)?.length !== 0) return;
+      if (this.#others.get(partition)?.length !== 0) return;
       telemetry.log('error', 'records-lost', {
         partition,
         message: `A damaged record of partition ${partition} has no other copy. Its key is refused until it is written again.`,
       });
     };
     telemetry.gauge('lost_keys', 'Keys whose newest version was damaged here and has not come back yet.', () => {
-      return [...others.keys()].reduce((sum, partition) => sum + store.audit.lostIn(partition).length, 0);
+      return [...this.#others.keys()].reduce((sum, partition) => sum + store.audit.lostIn(partition).length, 0);
     });
+    this.purger = this.#configure(topology);
     this.#tick();
+  }
+
+  /**
+   * Another epoch is in force. Evidence of an earlier one is void: who owns what may be another, and whoever became an
+   * owner holds nothing yet. While a partition changes owners it is not purged, for want of evidence about the new ones.
+   */
+  onEpoch(topology: WireTopology): void {
+    this.purger = this.#configure(topology);
+  }
+
+  #configure(topology: WireTopology): Purger {
+    const { self, sets, store, turn, links } = this.#options;
+    this.#others = new Map();
+    const shared = new Map<number, number[]>();
+    const former = new Map<number, number[]>();
+    for (const { partition, node } of topology.former) former.set(partition, [...(former.get(partition) ?? []), node]);
+    for (let partition = 0; partition < topology.partitions; partition++) {
+      const set = sets.ofPartition(partition);
+      if (!set.coordinates) continue;
+      const others = new Set([...set.members, ...(former.get(partition) ?? [])]);
+      others.delete(self);
+      this.#others.set(partition, [...others]);
+      for (const owner of sets.preference(partition)) shared.set(owner, [...(shared.get(owner) ?? []), partition]);
+    }
+    for (const peer of this.peers) peer?.close();
+    this.peers.length = 0;
+    for (const { number } of topology.nodes) {
+      if (number === self) continue;
+      const peer = new PeerAudit({
+        store,
+        counters: this.#counters,
+        shared: shared.get(number) ?? [],
+        partitions: topology.partitions,
+        onEqual: (partition) => {
+          this.purger.onEqual(partition);
+          for (const key of store.audit.lostIn(partition)) this.#settle(key, this.#others.get(partition) ?? []);
+        },
+        self,
+        onFetched: (returned) => {
+          if (returned) this.#options.onReturned();
+          turn.wake();
+        },
+      });
+      this.peers[number] = peer;
+      const link = links[number];
+      if (link?.isUp === true) peer.open(link);
+      this.#measure(number);
+    }
+    return new Purger({ ...this.#options, counters: this.#counters, others: this.#others, peers: this.peers });
+  }
+
+  #measure(member: number): void {
+    if (this.#measured.has(member)) return;
+    this.#measured.add(member);
+    this.#options.telemetry.gauge(
+      'purge_blocked_partitions',
+      'Partitions that cannot be purged for want of a comparison with this member.',
+      () => this.purger.blockedBy(member),
+      { member },
+    );
   }
 
   stop(): void {
@@ -113,6 +143,7 @@ export class Audit {
 
   /** A reply on a peer link to something that the audit asked. */
   onReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
+    if (frameEpoch(view, start) !== this.#options.sets.epoch) return;
     this.peers[link.number]?.onReply(bytes, view, start, end, this.#options.turn.nowMs);
   }
 
