@@ -8,15 +8,15 @@ export const READ_MUTANTS: readonly Mutant[] = [
     name: 'write-back-skipped',
     why: 'A quorum read returns a version that only one replica may hold.',
     file: COORDINATOR,
-    find: "if (operation.phase === 'write-back' && bitCount(operation.holders) >= operation.needed)",
+    find: "if (operation.phase === 'write-back' && operation.isEnough(operation.holders))",
     replace: "if (operation.phase === 'write-back')",
   },
   {
     name: 'read-answered-by-one',
     why: 'A quorum read is content with its own version.',
     file: COORDINATOR,
-    find: 'if (bitCount(operation.answered) < operation.needed)',
-    replace: 'if (bitCount(operation.answered) < 1)',
+    find: 'if (!operation.isEnough(operation.answered))',
+    replace: 'if (operation.answered === 0)',
   },
   {
     name: 'repair-counts-when-refused',

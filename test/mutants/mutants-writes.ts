@@ -9,15 +9,15 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'quorum-one-too-small',
     why: 'A write or read at quorum is content with one owner less than a majority.',
-    file: 'dist/src/replication/needed-owners.js',
-    find: 'return set.majority;',
-    replace: 'return set.majority - 1;',
+    file: 'dist/src/topology/quorum.js',
+    find: 'return { owners: set.majority, next: set.nextMajority };',
+    replace: 'return { owners: set.majority - 1, next: set.nextMajority };',
   },
   {
     name: 'counts-across-stamps',
     why: 'Owners that refused the stamp count as holders once they acknowledged beyond it.',
     file: COORDINATOR,
-    find: 'this.#holders(set, lsn, queue.refused(slot)) < needed',
+    find: '!isEnough(set, this.#holders(set, lsn, queue.refused(slot)), quorum)',
     replace: 'false',
   },
   {
