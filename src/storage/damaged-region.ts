@@ -71,7 +71,8 @@ export function recordAt(segment: Segment, offset: number): { readonly start: nu
 /** The first place behind the damage at `start` where something verifies; the segment's tail if nothing does. */
 function nextSound(segment: Segment, start: number): number {
   const { view, generation, tail } = segment;
-  for (let at = start + RECORD_HEADER_BYTES; at < tail; at += 4) {
+  // A segment may be full to its last byte: there is nothing to read behind the last place for a header.
+  for (let at = start + RECORD_HEADER_BYTES; at + RECORD_HEADER_BYTES <= tail; at += 4) {
     if (isPlausible(segment, at) && isSoundAt(view, at, tail, generation, at)) return at;
   }
   return tail;
@@ -112,7 +113,7 @@ function isPlausible(segment: Segment, at: number): boolean {
 function lsnAtOrBehind(segment: Segment, at: number): number {
   const { view, tail } = segment;
   let offset = at;
-  while (offset < tail) {
+  while (offset + RECORD_HEADER_BYTES <= tail) {
     const kindLength = recordKindLength(view, offset);
     if (kindOf(kindLength) !== RecordKind.batchHeader) return segment.lsnOf(recordLsnLow(view, offset));
     offset += Math.max(RECORD_HEADER_BYTES, paddedRecordBytes(lengthOf(kindLength)));

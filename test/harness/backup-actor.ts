@@ -60,9 +60,11 @@ export class BackupActor {
     const begun = workload.beginRead('', 'a backup begins');
     this.#backUp(begun)
       .catch((error: unknown) => {
-        if (!(error instanceof MemDbError || error instanceof CliError)) {
+        // Too few nodes, or one that went away, is nothing; a log that does not verify would be.
+        const isOrdinary = error instanceof CliError ? error.code === 'nodes-missing' : error instanceof MemDbError;
+        if (!isOrdinary) {
           broken.add(`a backup threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-        } else journal.note(undefined, () => `a backup failed: ${error.message}`);
+        } else journal.note(undefined, () => `a backup failed: ${String(error)}`);
       })
       .finally(() => {
         this.#runs = false;

@@ -239,7 +239,10 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     keys: random.pick([12, 60, 200]),
     realClients: 2,
     loadMs: 8000,
-    backupMs: 1000,
+    backupMs: 500,
+    // More lies in memory that is not on the disk, and may be gone by the next backup.
+    syncMsMax: random.pick([3, 40]),
+    faults: { always: ['power-loss'], others: true },
   }),
   /** Epochs follow each other, proposed by several nodes at once; who owns what stays. */
   epochs: (random) => ({ ...mixed(random), epochMs: random.pick([50, 200, 800]) }),

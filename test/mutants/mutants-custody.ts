@@ -73,7 +73,7 @@ export const CUSTODY_MUTANTS: readonly Mutant[] = [
     workload: 'backup',
     file: 'dist/src/storage/log-snapshot.js',
     find: 'segment.pins++;',
-    replace: '',
+    replace: 'segment.pins += 0;',
     isSeldomMet: true,
   },
   {
