@@ -62,6 +62,7 @@ export class SnapshotSessions {
       ({ segment }) => segment.id === segmentId && segment.generation === generation,
     );
     if (found === undefined || offset + length > found.bytes) return undefined;
+    if (found.segment.retired) throw new Error(`invariant: segment ${segmentId} went although a snapshot pins it`);
     return found.segment.bytes.subarray(offset, offset + length);
   }
 

@@ -1,8 +1,8 @@
 import { compareStamps, keyHash, partitionOfHash } from '@memdb/protocol';
-import { RecordKind } from '../../src/model/record.js';
 import type { Store } from '../../src/storage/store.js';
 import type { BrokenPromises } from './broken-promise.js';
 import { type History, type SeenStamp, stampText, valueText } from './history.js';
+import { textOf } from './owner-versions.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimWorld } from './sim-world.js';
 
@@ -90,13 +90,13 @@ export class FloorWatch {
     }
   }
 
-  /** A value that does not expire and is durable. */
+  /** A value that does not expire and is durable, at a node whose bits do not flip. */
   #valueAt(name: string, { hash, bytes, view }: HashedKey): Held | undefined {
-    const store = this.#storeOf(name);
+    const store = this.#world.disk(name).isDamaged ? undefined : this.#storeOf(name);
     if (store?.lookup(hash, bytes, view, 0, bytes.length) !== true) return undefined;
-    const { kind, durable, expiresAtMs, counter, node, valueStart, valueLength, bytes: held } = store.found;
-    if (kind !== RecordKind.value || !durable || expiresAtMs !== 0) return undefined;
-    const value = Buffer.from(held.buffer, held.byteOffset + valueStart, valueLength).toString();
+    const { durable, expiresAtMs, counter, node } = store.found;
+    const value = textOf(store.found)();
+    if (value === undefined || !durable || expiresAtMs !== 0) return undefined;
     return { name, stamp: { counter, node }, value };
   }
 

@@ -47,14 +47,20 @@ export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): Own
         text: () => undefined,
       };
     }
-    const { counter, node, kind, bytes: held, valueStart, valueLength, expiresAtMs } = store.found;
+    const { counter, node, expiresAtMs } = store.found;
     const durable = store.found.durable && isOnDisk(world, cluster, name, store.found);
-    const text = (): string | undefined =>
-      kind === RecordKind.value
-        ? Buffer.from(held.buffer, held.byteOffset + valueStart, valueLength).toString()
-        : undefined;
+    const text = textOf(store.found);
     return { node: name, stamp: { counter, node }, absent: false, expires: expiresAtMs !== 0, durable, text };
   });
+}
+
+/** Reads the value that a lookup found, later in the same turn. What a flipped length leads out of is no text. */
+export function textOf({ kind, bytes, valueStart, valueLength }: FoundRecord): () => string | undefined {
+  return () => {
+    const start = bytes.byteOffset + valueStart;
+    if (kind !== RecordKind.value || valueLength < 0 || start + valueLength > bytes.buffer.byteLength) return undefined;
+    return Buffer.from(bytes.buffer, start, valueLength).toString();
+  };
 }
 
 /**
