@@ -50,7 +50,13 @@ export class LocalReads {
     const absent =
       found.kind === RecordKind.tombstone ||
       (found.expiresAtMs !== 0 && found.expiresAtMs <= this.#options.turn.wallMs);
-    const valueLength = absent || opcode === Opcode.contains ? 0 : found.valueLength;
+    const answersValue = !absent && opcode === Opcode.get;
+    if (answersValue && !store.audit.isSound(found)) {
+      // Damage is never answered. It was repaired just now, or the key is lost here.
+      this.read(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
+      return;
+    }
+    const valueLength = answersValue ? found.valueLength : 0;
     const flags = absent ? Flag.absent : 0;
     if (valueLength !== 0 && target.saturated) {
       replies.error(target, opcode, correlation, TARGET_SATURATED);

@@ -24,7 +24,7 @@ import { askVersion, sendNewest } from './read-frames.js';
 import { type ReadOperation, recordKindOf } from './read-operation.js';
 import { ReadSlots } from './read-slots.js';
 import { type Replica, versionDeadline } from './replica.js';
-import { KEY_LOST, type Replies, type ReplyError, type ReplyTarget } from './replies.js';
+import type { Replies, ReplyError, ReplyTarget } from './replies.js';
 import { unavailable } from './write-errors.js';
 
 export interface ReadCoordinatorOptions {
@@ -267,6 +267,12 @@ export class ReadCoordinator {
       this.#failMember(operation, set.selfIndex);
       return;
     }
+    if (has && found.kind === RecordKind.value && !store.audit.isSound(found)) {
+      // Damage is never answered, nor sent as good. It was repaired just now, or the key is lost here: then this node no
+      // longer holds the version that replicas were told to compare with, and all are asked anew.
+      this.#start(operation);
+      return;
+    }
     if (!has) operation.vote(set.selfIndex, VersionKind.never, found.counter, found.node, key.bytes, 0, 0, 0);
     else if (!found.durable) {
       // Overwritten while it waited: the version that stands there now must be durable before it is spoken of.
@@ -291,7 +297,7 @@ export class ReadCoordinator {
       if (!operation.isEnough(operation.answered)) return;
       if (operation.answers !== undefined && this.#awaitsMore(operation)) return;
       operation.phase = 'write-back';
-      if (!operation.isEnough(operation.holders) && !this.#writeBack(operation, operation.answered)) return;
+      if (!operation.isEnough(operation.holders)) this.#writeBack(operation, operation.answered);
     }
     if (operation.phase === 'write-back' && operation.isEnough(operation.holders)) this.#finish(operation);
   }
@@ -302,14 +308,10 @@ export class ReadCoordinator {
     return waiting !== 0 && this.#options.turn.nowMs - operation.startedMs <= READ_HEDGE_MS;
   }
 
-  /** Sends the newest version to the given replicas that do not hold it. False when the read failed by that. */
-  #writeBack(operation: ReadOperation, members: number): boolean {
+  /** Sends the newest version to the given replicas that do not hold it. */
+  #writeBack(operation: ReadOperation, members: number): void {
     const { set } = operation;
-    if (set === undefined) return false;
-    if (!this.#ownIsSound(operation)) {
-      this.#fail(operation, KEY_LOST);
-      return false;
-    }
+    if (set === undefined) return;
     this.#writeBacks.value++;
     for (let member = 0; member < set.members.length; member++) {
       const bit = 1 << member;
@@ -323,15 +325,6 @@ export class ReadCoordinator {
         sendNewest(link, operation, this.#options.turn.nowMs);
       }
     }
-    return true;
-  }
-
-  /** Whether the newest version, if it is the own one, is what was written: damage is never sent as good. */
-  #ownIsSound({ hash, key, counter, node, kind }: ReadOperation): boolean {
-    const { store } = this.#options;
-    if (kind !== VersionKind.value || !store.lookup(hash, key.bytes, key.view, 0, key.length)) return true;
-    const { found } = store;
-    return found.counter !== counter || found.node !== node || store.audit.isSound(found);
   }
 
   #storeHere(operation: ReadOperation): void {
@@ -400,7 +393,7 @@ export class ReadCoordinator {
     const absent = !operation.hasValue(turn.wallMs);
     if (operation.answers !== undefined) {
       // Whoever answered with something older is brought up to date behind the answer.
-      if (!this.#writeBack(operation, operation.answered)) return;
+      this.#writeBack(operation, operation.answered);
       replies.quorumGet(target, correlation, quorumAnswer(operation, set, turn.wallMs));
     } else if (absent) replies.stamp(target, opcode, Flag.absent, correlation, counter, node);
     else if (opcode === Opcode.contains) replies.stamp(target, opcode, 0, correlation, counter, node);
