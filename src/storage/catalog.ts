@@ -15,6 +15,7 @@ import {
 import { decodeFloor, Floors, isRecordPurgedBy, type KeptFloor, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
 import { LostKeys } from './lost-keys.js';
+import { decodeDrop, eraseDropped, partitionOfDropMeta } from './partition-drop.js';
 import type { Placement } from './placement.js';
 import { headerIsPlausible } from './record-check.js';
 import type { Segment } from './segment.js';
@@ -50,6 +51,8 @@ export class Catalog {
   readonly versions: VersionTable = new VersionTable();
   readonly floors: Floors = new Floors();
   readonly lost: LostKeys = new LostKeys();
+  /** By partition: nothing with an LSN up to here counts, since the partition was dropped; 0: it never was. */
+  dropped: Float64Array = new Float64Array(0);
   /** Sees to it that what stands at an offset verifies again, or is gone; set by whoever scrubs. */
   repair: (segment: Segment, offset: number) => void = (segment, offset) => {
     throw new Error(`segment ${segment.id} is damaged at byte ${offset}`);
@@ -71,6 +74,7 @@ export class Catalog {
     this.hashSeed = placement.hashSeed;
     this.versions.reset(placement.partitions);
     this.floors.reset(placement.partitions);
+    this.dropped = new Float64Array(placement.partitions);
   }
 
   /** No key was admitted. */
@@ -88,6 +92,7 @@ export class Catalog {
     if (!this.isEmpty || this.index.partitions !== placement.partitions) this.index.reset(placement.partitions);
     this.versions.reset(placement.partitions);
     this.floors.reset(placement.partitions);
+    this.dropped = new Float64Array(placement.partitions);
     this.hashSeed = placement.hashSeed;
   }
 
@@ -194,6 +199,8 @@ export class Catalog {
     // The common case, decided without a look at the newer version.
     if (kind === RecordKind.value && recordFlags(view, offset) === 0) return Fate.drop;
     if (this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
+    // What was dropped with its partition, a start leaves out, and all older versions with it.
+    if (segment.lsnOf(recordLsnLow(view, offset)) <= this.dropped[this.index.foundPartition]) return Fate.drop;
     if (kind === RecordKind.tombstone) return Fate.carry;
     // An expired value that was purged hides older versions too. One that no floor covers must not come back itself.
     return isRecordPurgedBy(this.floors.of(this.index.foundPartition), view, offset) ? Fate.carry : Fate.drop;
@@ -259,6 +266,18 @@ export class Catalog {
   }
 
   /**
+   * A meta record with this name was read back. If it says that a partition was dropped, what came before is forgotten, at
+   * this very place of the log: a later version of a key counts although an earlier one has a higher stamp.
+   */
+  applyDrop(name: string): void {
+    const partition = partitionOfDropMeta(name);
+    const value = partition === undefined ? undefined : this.meta(name);
+    if (partition === undefined || value === undefined || partition >= this.index.partitions) return;
+    this.dropped[partition] = decodeDrop(value);
+    eraseDropped(this, partition, 0, Number.POSITIVE_INFINITY);
+  }
+
+  /**
    * Takes the floors from their meta records and erases what they purged: recovery admits everything first, so that a
    * purged tombstone still hides the older versions in the log (mechanisms: Purging tombstones, ×).
    */
@@ -269,6 +288,7 @@ export class Catalog {
       if (partition === undefined || value === undefined || partition >= this.index.partitions) continue;
       const floor = decodeFloor(value);
       if (floor.counter > this.highestCounter) this.highestCounter = floor.counter;
+      if ((this.#metas.get(name)?.lsn ?? 0) <= this.dropped[partition]) continue;
       this.purge(partition, floor);
     }
   }
@@ -323,7 +343,9 @@ export class Catalog {
       const kindLength = recordKindLength(view, offset);
       const kind = kindOf(kindLength);
       size = paddedRecordBytes(lengthOf(kindLength));
-      if (kind === RecordKind.meta) this.admitMeta(segment, offset, segment.lsnOf(recordLsnLow(view, offset)));
+      if (kind === RecordKind.meta) {
+        this.applyDrop(this.admitMeta(segment, offset, segment.lsnOf(recordLsnLow(view, offset))));
+      }
       if (kind !== RecordKind.value && kind !== RecordKind.tombstone) continue;
       const keyLength = recordKeyLength(view, offset);
       const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);

@@ -83,7 +83,9 @@ export class ChainReader {
       } else if (kind === RecordKind.meta) {
         // It may say how keys are hashed from here on.
         this.#admitWaiting(segment);
-        if (catalog.admitMeta(segment, offset, lsn) === PLACEMENT_META) this.#placeIfEmpty();
+        const name = catalog.admitMeta(segment, offset, lsn);
+        if (name === PLACEMENT_META) this.#placeIfEmpty();
+        else catalog.applyDrop(name);
         lsn++;
       } else {
         this.#unsupported(segment, offset);

@@ -60,6 +60,13 @@ export class Floors {
     this.cutoffs[partition] = floor.cutoffMs;
   }
 
+  /** The partition was dropped, and its floor with it. */
+  forget(partition: number): void {
+    this.counters[partition] = 0;
+    this.nodes[partition] = 0;
+    this.cutoffs[partition] = 0;
+  }
+
   /** Whether the stamp is at or below the partition's floor. Hot. */
   covers(partition: number, counter: number, node: number): boolean {
     const floor = this.counters[partition];

@@ -121,6 +121,18 @@ export class KeyIndex {
     if (tracked) this.trackUse();
   }
 
+  /** Gives the memory of a partition's table back when nothing is left in it. */
+  shrink(partition: number): void {
+    if (this.#counts[partition] !== 0) return;
+    const before = this.#tables[partition].length >>> 1;
+    const capacity = Math.min(before, Math.round(SLOTS_FIRST * GROWTH ** ((partition * GOLDEN) % 1)));
+    this.#tables[partition] = new Int32Array(capacity * 2);
+    this.bytes -= (before - capacity) * SLOT_BYTES;
+    if (this.#uses === undefined) return;
+    this.#uses[partition] = new Uint8Array(capacity);
+    this.bytes -= before - capacity;
+  }
+
   /**
    * Reads what lookups of these hashes read first: the slot, and the record that it leads to, with the beginning of its
    * value when `values`. The loops hold nothing that waits, so the cache misses of many keys overlap; lookups one after

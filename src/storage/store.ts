@@ -22,6 +22,7 @@ import { LogCursor } from './log-cursor.js';
 import { type LogSnapshot, takeSnapshot } from './log-snapshot.js';
 import { closeLogFiles, makeLogFiles } from './make-log-files.js';
 import { openLog } from './open-log.js';
+import { dropMetaName, encodeDrop, PartitionDrops } from './partition-drop.js';
 import { decodePlacement, encodePlacement, PLACEMENT_META, type Placement } from './placement.js';
 import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
@@ -59,6 +60,7 @@ export class Store {
   readonly #files: LogFiles | undefined;
   readonly #intake: RunIntake;
   readonly #compactor: Compactor;
+  readonly #drops: PartitionDrops;
   /** For comparing what is held with other replicas. */
   readonly audit: VersionAudit;
   /** What `lookup` found. */
@@ -108,6 +110,7 @@ export class Store {
       recovered.continued,
     );
     this.#intake = new RunIntake(this.#catalog, this.#log);
+    this.#drops = new PartitionDrops(this.#catalog, options.timers);
     this.scanWindow = new ScanWindow(this.#catalog);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
     this.#compactor = new Compactor({
@@ -314,6 +317,20 @@ export class Store {
     return this.#catalog.metaNames();
   }
 
+  /**
+   * Forgets a partition: what this node holds of it now, and how far it was purged. One record says so; a start that finds
+   * it leaves out what came before. `done` is called, in a later turn, once all of it is out of the index; until then what
+   * comes is still compared with it, and may be superseded. The log keeps it until compaction comes by.
+   */
+  drop(partition: number, done: () => void): void {
+    const catalog = this.#catalog;
+    this.putMeta(dropMetaName(partition), encodeDrop(this.#log.lastLsn));
+    catalog.dropped[partition] = this.#log.lastLsn;
+    catalog.floors.forget(partition);
+    for (const key of catalog.lost.in(partition)) catalog.lost.settle(key);
+    this.#drops.begin(partition, done);
+  }
+
   /** Calls `done` once everything appended so far is on the device, also in mode `interval`; at once in mode `none`. */
   syncNow(done: () => void): void {
     if (this.#files === undefined) done();
@@ -363,6 +380,7 @@ export class Store {
     this.#closed = true;
     this.audit.scrub.stop();
     this.#compactor.stop();
+    this.#drops.stop();
     const files = this.#files;
     if (files === undefined) {
       done();
@@ -395,6 +413,7 @@ export class Store {
     this.#closed = true;
     this.audit.scrub.stop();
     this.#compactor.stop();
+    this.#drops.stop();
     this.#files?.writer.stop();
     this.#files?.sealed.close(() => {});
     this.#files?.supply.close(() => {});
