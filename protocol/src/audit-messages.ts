@@ -194,12 +194,12 @@ function body(length: number): { bytes: Uint8Array; view: DataView } {
   return { bytes, view: new DataView(bytes.buffer) };
 }
 
-function writeFloor(view: DataView, at: number, floor: WireFloor): void {
+export function writeFloor(view: DataView, at: number, floor: WireFloor): void {
   writeStamp(view, at, floor.counter, floor.node);
   writeCounter(view, at + STAMP_BYTES, floor.cutoffMs);
 }
 
-function readFloor(view: DataView, at: number): WireFloor {
+export function readFloor(view: DataView, at: number): WireFloor {
   return { counter: stampCounter(view, at), node: stampNode(view, at), cutoffMs: readCounter(view, at + STAMP_BYTES) };
 }
 

@@ -1,6 +1,7 @@
 import { BALLOT_BYTES, type Ballot, readBallot } from './ballot.js';
 import { decodeErrorBody, errorBodyBytes } from './error-body.js';
 import { type MemDbError, ProtocolError } from './errors.js';
+import { readCounter } from './frame.js';
 import { STAMP_BYTES, stampCounter, stampNode, type WireStamp } from './stamp.js';
 
 /** Reads a body field by field, for everything that is not hot. Throws ProtocolError rather than reading beyond `end`. */
@@ -36,6 +37,12 @@ export class BodyReader {
   }
   u32(field: string): number {
     return this.#view.getUint32(this.skip(4, field), true);
+  }
+  /** Below 2^53. */
+  u64(field: string): number {
+    const value = readCounter(this.#view, this.skip(8, field));
+    if (value > Number.MAX_SAFE_INTEGER) this.fail(`${field} of 2^53 or more`);
+    return value;
   }
   /** `count` bytes that must be zero. */
   zeros(count: number): void {

@@ -48,16 +48,16 @@ export const TOPOLOGY_NODE_FIXED_BYTES = 30;
 /** epoch 4 + cluster 16 + seed 4 + partitions 4 + replicas 1 + state 1 + node count 2. */
 export const TOPOLOGY_FIXED_BYTES = 32;
 /**
- * Fixed 32 + 1024 nodes × (30 + 4 × 255) + owners, now and next, 2 × 65,536 × 7 × 2, then behind the owners fixed 16 +
+ * Fixed 32 + 1024 nodes × (30 + 4 × 255) + owners, now and next, 2 × 65,536 × 7 × 2, then behind the owners fixed 20 +
  * 1024 changes × (8 + 2 × 255) + 64 settings × (4 + 2 × 64) + 65,535 removed nodes × 18 + former owners, those of two
- * changes, 2 × 65,536 × 7 × 6 = 10,135,966: 10 MB at the very most. A cluster of 1000 nodes and 4096 partitions takes
+ * changes, 2 × 65,536 × 7 × 6 = 10,135,970: 10 MB at the very most. A cluster of 1000 nodes and 4096 partitions takes
  * 200 KB, one of three nodes 3 KB.
  */
 export const TOPOLOGY_BYTES_MAX: number =
   TOPOLOGY_FIXED_BYTES +
   NODES_MAX * (TOPOLOGY_NODE_FIXED_BYTES + 2 * ADDRESS_BYTES_MAX + 2 * NAME_BYTES_MAX) +
   2 * PARTITIONS_MAX * REPLICAS_MAX * 2 +
-  16 +
+  20 +
   NODES_MAX * (8 + 2 * NAME_BYTES_MAX) +
   SETTINGS_MAX * (4 + 2 * SETTING_BYTES_MAX) +
   65_535 * 18 +
@@ -73,6 +73,9 @@ export const AUDIT_PARTITIONS_MAX = 256;
  * partitions are listed completely up to 268 million keys on a node.
  */
 export const AUDIT_LIST_MAX = 16_384;
+
+/** Versions in one transferList: 8192 × 20 bytes = 160 KiB, collected in about half a millisecond. */
+export const TRANSFER_LIST_MAX = 8192;
 
 /** consistency 1 + options 1 + key length 2, before the key. */
 export const KEY_REQUEST_FIXED_BYTES = 4;

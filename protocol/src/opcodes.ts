@@ -31,6 +31,12 @@ export const Opcode = {
   memoryPressure: 0x2e,
   epochPrepare: 0x30,
   epochAccept: 0x31,
+  epochChange: 0x32,
+  transferProgress: 0x33,
+  transferList: 0x34,
+  transferPage: 0x35,
+  holdings: 0x36,
+  epochPreview: 0x37,
 
   hello: 0x70,
   welcome: 0x71,

@@ -16,6 +16,8 @@ export type WireChange =
 
 /** A change of owners that is under way: every quorum is one of the old owners and one of the new ones. */
 export interface WirePending {
+  /** The epoch in which it began: pauses make further epochs of the same change. */
+  readonly begun: number;
   /** Nothing is transferred until it is resumed. */
   readonly isPaused: boolean;
   readonly changes: readonly WireChange[];
@@ -50,7 +52,7 @@ interface TopologyRest {
 }
 
 const CHANGE_KINDS: readonly WireChange['kind'][] = ['join', 'leave', 'remove', 'weigh', 'move', 'replicate'];
-const FIXED_BYTES = 16;
+const FIXED_BYTES = 20;
 const CHANGE_BYTES = 4;
 const REMOVED_BYTES: number = 2 + UUID_BYTES;
 const FORMER_BYTES = 6;
@@ -72,6 +74,7 @@ export function writeTopologyRest(topology: WireTopology, bytes: Uint8Array, vie
   view.setUint16(start + 6, removed.length, true);
   view.setUint16(start + 8, highestNumber, true);
   view.setUint32(start + 12, former.length, true);
+  view.setUint32(start + 16, pending?.begun ?? 0, true);
   let at = start + FIXED_BYTES;
   const text = (value: string): void => {
     const encoded = utf8(value);
@@ -128,13 +131,14 @@ export function readTopologyRest(
   const highestNumber = reader.u16('highest node number');
   reader.zeros(2);
   const formerCount = reader.u32('number of former owners');
+  const begun = reader.u32('epoch in which the change began');
   if (replicationFactor === 0 || replicationFactor > REPLICAS_MAX) {
     reader.fail(`replication factor ${replicationFactor}`);
   }
   if (nodes.some((node) => node.number > highestNumber)) reader.fail('a node number above the highest given');
   if (settingCount > SETTINGS_MAX) reader.fail(`${settingCount} settings`);
   const isPending = state !== 0;
-  if (isPending ? replicas === 0 || replicas > REPLICAS_MAX : replicas !== 0 || changeCount !== 0) {
+  if (isPending ? replicas === 0 || replicas > REPLICAS_MAX || begun === 0 : replicas + changeCount + begun !== 0) {
     reader.fail(`a change of ${changeCount} entries to ${replicas} replicas in state ${state}`);
   }
   if (changeCount > NODES_MAX) reader.fail(`${changeCount} changes at once`);
@@ -160,7 +164,7 @@ export function readTopologyRest(
     if (entry.partition >= partitions || !known.has(entry.node)) reader.fail('a former owner that cannot be');
     former.push(entry);
   }
-  const pendingChange = isPending ? { isPaused: state === 2, changes, replicas } : undefined;
+  const pendingChange = isPending ? { begun, isPaused: state === 2, changes, replicas } : undefined;
   return { pendingChange, replicationFactor, highestNumber, settings, removed, former };
 }
 

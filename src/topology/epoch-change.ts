@@ -1,18 +1,11 @@
-import type { WireChange, WireFormerOwner, WireNode, WireTopology } from '@memdb/protocol';
+import type { WireChange, WireFormerOwner, WireNode, WireRequest, WireTopology } from '@memdb/protocol';
 import { NODES_MAX, REPLICAS_MAX } from '@memdb/protocol';
 import { place, type RingNode } from 'hash-ring-ts';
 import { nodeOf, rowOf } from './epoch-roles.js';
 import type { NodeRecord } from './pledge.js';
 
-/** What an operator asks for, or a node for itself. */
-export type ChangeRequest =
-  | { readonly kind: 'join'; readonly record: NodeRecord }
-  | { readonly kind: 'leave' | 'remove'; readonly node: number }
-  /** The dead node's data goes straight to the next node that joins. */
-  | { readonly kind: 'replace'; readonly node: number }
-  | { readonly kind: 'weigh'; readonly node: number; readonly weight: number }
-  | { readonly kind: 'move'; readonly node: number; readonly zone: string; readonly host: string }
-  | { readonly kind: 'replicate'; readonly replicationFactor: number };
+/** What changes who owns what: asked for by an operator, or by a node for itself. */
+export type ChangeRequest = Exclude<WireRequest, { readonly kind: 'set' | 'pause' | 'resume' | 'abort' }>;
 
 /** A weight travels in hundredths with 16 bits. */
 const WEIGHT_MAX = 655.35;
@@ -94,7 +87,13 @@ export function beginChange(
     replicas: replicationFactor,
     previous: previousTable(topology, replaced),
   });
-  const pending = { isPaused: false, changes, replicas, owners: owners.map((index) => next[index].number) };
+  const pending = {
+    begun: begun.epoch,
+    isPaused: false,
+    changes,
+    replicas,
+    owners: owners.map((index) => next[index].number),
+  };
   const changed = { ...begun, pending };
   return movesNothing(changed) ? settle(changed) : changed;
 }

@@ -1,4 +1,4 @@
-import { BodyReader } from '@memdb/protocol';
+import { BodyReader, type WireNodeRecord } from '@memdb/protocol';
 
 /** A founder's promise to one set of founders under one leader; made once, durably (mechanisms: Epochs, founding). */
 export interface Pledge {
@@ -10,14 +10,7 @@ export interface Pledge {
 }
 
 /** What a node tells of itself when it pledges, or asks to join. */
-export interface NodeRecord {
-  readonly uuid: string;
-  readonly address: string;
-  readonly http: string;
-  readonly zone: string;
-  readonly host: string;
-  readonly weight: number;
-}
+export type NodeRecord = WireNodeRecord;
 
 const CLUSTER_ID_BYTES = 16;
 const TEXT_BYTES_MAX = 255;

@@ -23,13 +23,20 @@ import {
   decodeEpochPromise,
   decodeErrorBody,
   decodeGetManyRequest,
+  decodeHoldings,
   decodeQuorumGetReply,
   decodeReplicaPage,
+  decodeRequest,
   decodeScanReply,
   decodeScanRequest,
   decodeSetManyRequest,
   decodeSnapshot,
   decodeTopology,
+  decodeTransferList,
+  decodeTransferListRequest,
+  decodeTransferPage,
+  decodeTransferPageRequest,
+  decodeTransferProgress,
   ErrorCode,
   type ErrorCodeName,
   encodeAuditDiffering,
@@ -44,11 +51,18 @@ import {
   encodeEpochAcceptance,
   encodeEpochPrepare,
   encodeEpochPromise,
+  encodeHoldings,
   encodeReplicaPage,
+  encodeRequest,
   encodeScanReply,
   encodeScanRequest,
   encodeSnapshot,
   encodeTopology,
+  encodeTransferList,
+  encodeTransferListRequest,
+  encodeTransferPage,
+  encodeTransferPageRequest,
+  encodeTransferProgress,
   errorDefaults,
   Feature,
   Flag,
@@ -79,6 +93,7 @@ import {
   STREAM_RUN_HEADER_BYTES,
   setRequestTtlMs,
   setRequestValueStart,
+  type WireRequest,
   type WireSnapshot,
   type WireTopology,
   writeBatchReply,
@@ -175,6 +190,7 @@ const pendingTopology: WireTopology = {
   ],
   owners: Uint16Array.of(5, 5),
   pending: {
+    begun: 4,
     isPaused: true,
     changes: [
       { kind: 'join', node: 6 },
@@ -191,11 +207,27 @@ const pendingTopology: WireTopology = {
   former: [],
 };
 
+const JOIN: WireRequest = {
+  kind: 'join',
+  record: {
+    uuid: 'a6000000-0000-4000-8000-000000000006',
+    address: 'h:4',
+    http: '',
+    zone: 'z',
+    host: 'm-1',
+    weight: 1.5,
+  },
+};
+const PLACE = { partition: 7, position: 2 ** 31 + 9, after: text('foo') };
+const PROGRESS = { partitions: 64, filled: 9, bytesTaken: 2 ** 32 + 7, isDrained: true };
+
 const BALLOT = { counter: 2 ** 32 + 7, node: 2, generation: 3 };
 const VALUE = Uint8Array.of(1, 2, 3, 4);
 
 const FLOOR = { counter: 2 ** 32 + 5, node: 2, cutoffMs: 0 };
 const VERSION = { hash: 0xcafe0003, counter: 88, node: 3, kind: 3 };
+const LIST_REQUEST = { partition: 7, floor: FLOOR, position: 2 ** 31 + 9, bucketsLow: 1, bucketsHigh: 2 ** 31 };
+const LIST = { partition: 7, floor: FLOOR, next: undefined, versions: [{ ...VERSION, kind: 2, bytes: 128 }] };
 
 function framed(opcode: number, flags: number, body: Uint8Array): Uint8Array {
   return written((out) => writeFrame(out, opcode, flags, 5, 0, 90, 3, body));
@@ -299,6 +331,20 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     );
   },
   'epoch-accept': () => framed(Opcode.epochAccept, 0, encodeEpochAccept({ epoch: 4, ballot: BALLOT }, VALUE)),
+  'epoch-change-join': () => framed(Opcode.epochChange, 0, encodeRequest(JOIN)),
+  'epoch-change-set': () =>
+    framed(Opcode.epochChange, 0, encodeRequest({ kind: 'set', name: 'log.format', value: undefined })),
+  'transfer-page': () => framed(Opcode.transferPage, 0, encodeTransferPageRequest(PLACE)),
+  'transfer-page-reply': () =>
+    framed(
+      Opcode.transferPage,
+      Flag.reply,
+      encodeTransferPage(7, FLOOR, { ...PLACE, position: 2 ** 31 + 10, after: text('g') }, VALUE),
+    ),
+  'transfer-list': () => framed(Opcode.transferList, 0, encodeTransferListRequest(LIST_REQUEST)),
+  'transfer-list-reply': () => framed(Opcode.transferList, Flag.reply, encodeTransferList(LIST)),
+  'transfer-progress-reply': () => framed(Opcode.transferProgress, Flag.reply, encodeTransferProgress(PROGRESS)),
+  holdings: () => framed(Opcode.holdings, 0, encodeHoldings([7, 11])),
   'epoch-acceptance': () => {
     const promised = { counter: 8, node: 3, generation: 1 };
     return framed(Opcode.epochAccept, Flag.reply, encodeEpochAcceptance({ isRefused: true, promised }));
@@ -423,6 +469,23 @@ test('the code reads the frames by which epochs are decided in PROTOCOL.md', (t)
     isRefused: true,
     promised: { counter: 8, node: 3, generation: 1 },
   });
+});
+
+test('the code reads the frames of changes and transfers of PROTOCOL.md', (t) => {
+  const body = <Result>(name: string, decode: Decoder<Result>): Result => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start + 28, end);
+  };
+  t.deepEqual(body('epoch-change-join', decodeRequest), JOIN);
+  t.deepEqual(body('epoch-change-set', decodeRequest), { kind: 'set', name: 'log.format', value: undefined });
+  t.deepEqual(body('transfer-page', decodeTransferPageRequest), PLACE);
+  const { recordsStart, ...page } = body('transfer-page-reply', decodeTransferPage);
+  t.is(recordsStart, placed(example('transfer-page-reply')).start + 28 + 33);
+  t.deepEqual(page, { partition: 7, floor: FLOOR, next: { partition: 7, position: 2 ** 31 + 10, after: text('g') } });
+  t.deepEqual(body('transfer-list', decodeTransferListRequest), LIST_REQUEST);
+  t.deepEqual(body('transfer-list-reply', decodeTransferList), LIST);
+  t.deepEqual(body('transfer-progress-reply', decodeTransferProgress), PROGRESS);
+  t.deepEqual(body('holdings', decodeHoldings), [7, 11]);
 });
 
 test('the code reads the scan frames of PROTOCOL.md', (t) => {

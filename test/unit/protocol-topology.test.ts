@@ -42,6 +42,7 @@ const pending: WireTopology = {
   nodes: [node(1), node(2), { ...node(7), standing: 'joining' }],
   owners: Uint16Array.of(1, 2, 2, 1, 2, 1, 1, 2),
   pending: {
+    begun: 7,
     isPaused: false,
     changes: [
       { kind: 'join', node: 7 },
@@ -96,6 +97,7 @@ const contradictions: Readonly<Record<string, Partial<WireTopology>>> = {
     pending: change && { ...change, changes: [{ kind: 'leave', node: 9 }] },
   },
   'a member that joins': { ...pending, pending: change && { ...change, changes: [{ kind: 'join', node: 1 }] } },
+  'a change that never began': { ...pending, pending: change && { ...change, begun: 0 } },
   'a change to no replicas': { ...pending, pending: change && { ...change, replicas: 0 } },
   'an owner that is no node': { owners: Uint16Array.of(1, 2, 2, 3, 7, 1, 1, 7) },
   'an owner 0': { owners: Uint16Array.of(1, 2, 2, 0, 7, 1, 1, 7) },
@@ -166,7 +168,7 @@ test('the largest topology fits into its limit', (t) => {
     replicas: 7,
     nodes,
     owners,
-    pending: { isPaused: false, changes, replicas: 7, owners },
+    pending: { begun: 1, isPaused: false, changes, replicas: 7, owners },
     settings: new Array(64).fill({ name: 'n'.repeat(64), value: 'v'.repeat(64) }),
     removed: Array.from({ length: 65_535 }, (_, index) => ({ number: 0, uuid: node(index + 2000).uuid })),
     former: Array.from({ length: 65_536 * 14 }, (_, index) => ({ partition: index % 65_536, node: 1 })),
@@ -185,7 +187,7 @@ test('1000 nodes and 4096 partitions take less than 256 KiB, while a change is p
   const owners = Uint16Array.from({ length: 4096 * 3 }, (_, index) => (index % 1000) + 1);
   const former = Array.from({ length: 1000 }, (_, index) => ({ partition: index, node: 1 }));
   const removed = Array.from({ length: 500 }, (_, index) => ({ number: 2000 + index, uuid: node(2000 + index).uuid }));
-  const next = { isPaused: false, changes: [], replicas: 3, owners };
+  const next = { begun: 1, isPaused: false, changes: [], replicas: 3, owners };
   const bytes = encodeTopology({
     ...valid,
     partitions: 4096,
