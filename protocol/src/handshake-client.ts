@@ -11,7 +11,7 @@ import {
   sharedSecret,
   transcriptHash,
 } from './handshake-crypto.js';
-import { hex, isOtherCluster, sameBytes } from './handshake-identity.js';
+import { hex, isOtherCluster, ownIdentity, sameBytes } from './handshake-identity.js';
 import {
   appendHandshakeFrame,
   BOOT_NONCE_BYTES,
@@ -68,7 +68,11 @@ export interface ClientHandshakeResult {
 export type ClientHandshakeStep =
   | { readonly kind: 'continue' }
   | { readonly kind: 'done'; readonly result: ClientHandshakeResult }
-  | { readonly kind: 'failed'; readonly error: MemDbError };
+  /**
+   * `peer`: what the other side proved to be, if it had; undefined when anybody could have said this. Only then may
+   * more be made of the error than another try.
+   */
+  | { readonly kind: 'failed'; readonly error: MemDbError; readonly peer: ClientHandshakeResult | undefined };
 
 type ClientState =
   | { readonly kind: 'new' }
@@ -138,7 +142,8 @@ export class ClientHandshake {
     this.#state = { kind: 'ended' };
     try {
       if (end - start >= FRAME_HEADER_BYTES && (frameFlags(view, start) & Flag.error) !== 0) {
-        return { kind: 'failed', error: refusal(bytes, view, start, end) };
+        const peer = state.kind === 'awaiting-ready' ? state.result : undefined;
+        return { kind: 'failed', error: refusal(bytes, view, start, end), peer };
       }
       switch (state.kind) {
         case 'awaiting-welcome':
@@ -185,28 +190,26 @@ export class ClientHandshake {
         ),
       );
     }
-    const error = this.#unacceptable(welcome);
-    if (error !== undefined) return this.#fail(out, error);
     const { version, features, nodeNumber, identity, clusterId, generation, bootNonce } = welcome;
-    this.#state = {
-      kind: 'awaiting-ready',
-      result: {
-        version,
-        features,
-        nodeNumber,
-        identity: formatUuid(identity),
-        clusterId,
-        generation,
-        bootNonce: hex(bootNonce),
-      },
+    const result: ClientHandshakeResult = {
+      version,
+      features,
+      nodeNumber,
+      identity: formatUuid(identity),
+      clusterId,
+      generation,
+      bootNonce: hex(bootNonce),
     };
+    const error = this.#unacceptable(welcome);
+    if (error !== undefined) return this.#fail(out, error, result);
+    this.#state = { kind: 'awaiting-ready', result };
     appendHandshakeFrame(out, Opcode.proof, proofs.client);
     return { kind: 'continue' };
   }
 
   /** What an authentic node may still say that this side cannot go on with. */
   #unacceptable(welcome: Welcome): MemDbError | undefined {
-    const { identity, clusterId, versions, features } = this.#options;
+    const { identity, bootNonce, clusterId, versions, features } = this.#options;
     const min = versions?.min ?? PROTOCOL_VERSION;
     const max = versions?.max ?? PROTOCOL_VERSION;
     if (welcome.version < min || welcome.version > max) {
@@ -219,7 +222,8 @@ export class ClientHandshake {
       return new MemDbError('bad-request', 'The node chose features that were not offered.');
     }
     if (sameBytes(welcome.identity, identity)) {
-      return new MemDbError('duplicate-node', 'The node at this address has the identity of this very process.');
+      const { code, message } = ownIdentity(bootNonce !== undefined && sameBytes(welcome.bootNonce, bootNonce));
+      return new MemDbError(code, message);
     }
     if (clusterId !== undefined && isOtherCluster(clusterId, welcome.clusterId)) {
       return new MemDbError(
@@ -231,11 +235,11 @@ export class ClientHandshake {
   }
 
   /** The other side is told why, for its log. */
-  #fail(out: OutgoingBuffer, error: MemDbError): ClientHandshakeStep {
+  #fail(out: OutgoingBuffer, error: MemDbError, peer?: ClientHandshakeResult): ClientHandshakeStep {
     this.#state = { kind: 'ended' };
     const body = encodeErrorBody({ code: error.code, message: 'The dialing side refused the handshake.' });
     writeFrame(out, Opcode.welcome, Flag.reply | Flag.error, 0, 0, 0, 0, body);
-    return { kind: 'failed', error };
+    return { kind: 'failed', error, peer };
   }
 }
 

@@ -11,7 +11,7 @@ import {
   sharedSecret,
   transcriptHash,
 } from './handshake-crypto.js';
-import { hex, isOtherCluster, sameBytes } from './handshake-identity.js';
+import { hex, isOtherCluster, ownIdentity } from './handshake-identity.js';
 import {
   appendHandshakeFrame,
   BOOT_NONCE_BYTES,
@@ -42,6 +42,8 @@ export interface ServerHandshakeOptions {
   readonly features?: number | undefined;
   /** Fills with cryptographically strong random bytes. */
   readonly random: (bytes: Uint8Array) => void;
+  /** Why a node that proved its key is not let in, as a sentence that tells it what to do; undefined when it is. */
+  readonly refuses?: ((peer: ServerHandshakeResult) => string | undefined) | undefined;
   /** Default: exactly this version. */
   readonly versions?: { readonly min: number; readonly max: number } | undefined;
 }
@@ -121,8 +123,11 @@ export class ServerHandshake {
               state.doubt ?? 'wrong proof',
             );
           }
+          const { result } = state;
+          const refused = result.role === Role.node ? this.#refuseNode(result, out) : undefined;
+          if (refused !== undefined) return refused;
           appendHandshakeFrame(out, Opcode.ready, new Uint8Array(0));
-          return { kind: 'done', result: state.result };
+          return { kind: 'done', result };
         }
         case 'ended':
           throw new ProtocolError('bad-request', start, 'handshake frame out of turn');
@@ -190,11 +195,19 @@ export class ServerHandshake {
       const ids = `this node belongs to cluster ${formatUuid(clusterId)}, the peer asks for ${formatUuid(hello.clusterId)}`;
       return fail(out, Opcode.hello, 'wrong-cluster', `Not this cluster: ${ids}. Check the seeds.`, ids);
     }
-    if (sameBytes(hello.identity, this.#options.identity)) {
-      const reason = 'the peer has the identity of this node: it dialed itself, or its data directory is a copy';
-      return fail(out, Opcode.hello, 'duplicate-node', `Refused: ${reason}.`, reason);
-    }
     return undefined;
+  }
+
+  /** What is told to a node only once both sides are proven: it stops for it. */
+  #refuseNode(peer: ServerHandshakeResult, out: OutgoingBuffer): ServerHandshakeStep | undefined {
+    const { identity, bootNonce, refuses } = this.#options;
+    if (peer.identity === formatUuid(identity)) {
+      const isSelf = bootNonce !== undefined && peer.bootNonce === hex(bootNonce);
+      const { code, message } = ownIdentity(isSelf);
+      return fail(out, Opcode.proof, code, message, message);
+    }
+    const refusal = refuses?.(peer);
+    return refusal === undefined ? undefined : fail(out, Opcode.proof, 'duplicate-node', refusal, refusal);
   }
 
   /**

@@ -12,6 +12,7 @@ export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outco
 export * from './errors.js';
 export * from './frame.js';
 export { FrameReader, type FrameReaderOptions } from './frame-reader.js';
+export * from './gossip-messages.js';
 export {
   ClientHandshake,
   type ClientHandshakeOptions,

@@ -38,6 +38,8 @@ export const HANDSHAKE_FRAME_BYTES_MAX = 576;
 export const NODES_MAX = 1024;
 /** Partitions in one topology: 16 bits of the key hash. */
 export const PARTITIONS_MAX = 65_536;
+/** Members in one message of gossip: those of the largest topology, as many that are gone, and the sender. */
+export const GOSSIP_MEMBERS_MAX: number = 2 * NODES_MAX + 1;
 /** Names of a zone or failure domain, UTF-8. */
 export const NAME_BYTES_MAX = 255;
 /** Settings of the whole cluster, and bytes of the name or value of one. */

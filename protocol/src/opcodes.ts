@@ -37,6 +37,10 @@ export const Opcode = {
   transferPage: 0x35,
   holdings: 0x36,
   epochPreview: 0x37,
+  gossipPing: 0x38,
+  gossipRelay: 0x39,
+  gossipExchange: 0x3a,
+  introduce: 0x3b,
 
   hello: 0x70,
   welcome: 0x71,

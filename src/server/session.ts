@@ -196,7 +196,8 @@ export class Session implements ConnectionHandler, ReplyTarget {
       case 'continue':
         return;
       case 'failed': {
-        this.#context.onAuthenticationFailed();
+        // A node whose directory is a copy did prove its key.
+        if (step.code !== 'duplicate-node' && step.code !== 'same-node') this.#context.onAuthenticationFailed();
         this.#ended('warn', 'session-refused', step.reason);
         this.#connection.end();
         return;

@@ -11,7 +11,10 @@ import {
   decodeEpochPromise,
   decodeErrorBody,
   decodeHoldings,
+  decodeMembers,
   decodeQuorumGetReply,
+  decodeRelay,
+  decodeRelayed,
   decodeReplicaPage,
   decodeRequest,
   decodeScanReply,
@@ -31,6 +34,9 @@ import {
   encodeEpochPromise,
   encodeErrorBody,
   encodeHoldings,
+  encodeMembers,
+  encodeRelay,
+  encodeRelayed,
   encodeRequest,
   encodeScanReply,
   encodeTopology,
@@ -40,6 +46,7 @@ import {
   Opcode,
   type WireNode,
 } from '@memdb/protocol';
+import { startOf } from '../harness/gossip-world.js';
 import { viewOf } from '../harness/protocol-frames.js';
 import { SETTLED } from '../harness/settled.js';
 import type { FuzzTarget } from './fuzz.js';
@@ -56,6 +63,9 @@ const decoders: readonly Decoder[] = [
   (bytes, view, start, end) => decodeQuorumGetReply(bytes, view, start - FRAME_HEADER_BYTES, end),
   (bytes, view, start, end) => decodeBatchReply(bytes, view, start - FRAME_HEADER_BYTES, end, Opcode.getMany),
   (bytes, view, start, end) => decodeBatchReply(bytes, view, start - FRAME_HEADER_BYTES, end, Opcode.setMany),
+  decodeMembers,
+  decodeRelay,
+  decodeRelayed,
   (_bytes, view, start, end) => decodeAuditRoots(view, start, end),
   (_bytes, view, start, end) => decodeAuditDiffering(view, start, end),
   (_bytes, view, start, end) => decodeAuditList(view, start, end),
@@ -88,6 +98,7 @@ const node: WireNode = {
 };
 
 const ballot = { counter: 7, node: 1, generation: 2 };
+const member = startOf(node.uuid, 1, 5);
 
 /** No body makes a decoder do anything but return or refuse. The first byte says which decoder. */
 export const bodiesTarget: FuzzTarget = {
@@ -124,6 +135,9 @@ export const bodiesTarget: FuzzTarget = {
       encodeEpochPromise({ isRefused: false, promised: ballot }, { ballot, value: new Uint8Array(40) }),
       encodeEpochAcceptance({ isRefused: true, promised: ballot }),
       encodeScanReply({ partition: 1, position: 2, after: new Uint8Array([65]) }, 1, new Uint8Array([1, 0, 66])),
+      encodeMembers([member]),
+      encodeRelay(member.uuid, [member]),
+      encodeRelayed(true, [member]),
       encodeAuditDiffering([1, 2, 3]),
       encodeAuditRoots([{ partition: 1, floor, first: 1, second: 2 }]),
       encodeAuditList({ partition: 1, floor, bucket: 2, versions }),

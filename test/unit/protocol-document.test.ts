@@ -24,7 +24,10 @@ import {
   decodeErrorBody,
   decodeGetManyRequest,
   decodeHoldings,
+  decodeMembers,
   decodeQuorumGetReply,
+  decodeRelay,
+  decodeRelayed,
   decodeReplicaPage,
   decodeRequest,
   decodeScanReply,
@@ -52,6 +55,9 @@ import {
   encodeEpochPrepare,
   encodeEpochPromise,
   encodeHoldings,
+  encodeMembers,
+  encodeRelay,
+  encodeRelayed,
   encodeReplicaPage,
   encodeRequest,
   encodeScanReply,
@@ -93,6 +99,7 @@ import {
   STREAM_RUN_HEADER_BYTES,
   setRequestTtlMs,
   setRequestValueStart,
+  type WireMember,
   type WireRequest,
   type WireSnapshot,
   type WireTopology,
@@ -241,6 +248,45 @@ const snapshot: WireSnapshot = {
 };
 const chunk = { session: 7, id: 3, generation: 3, offset: 0, length: 4096 };
 
+const gossip = (opcode: Opcode, flags: number, body: Uint8Array): Uint8Array =>
+  written((out) => writeFrame(out, opcode, flags, 7, 0, 90, 3, body));
+const FIRST: WireMember = {
+  uuid: 'a1000000-0000-4000-8000-000000000001',
+  generation: 9,
+  bootNonce: 'cccccccccccccccc',
+  claim: { incarnation: 2, state: 'alive', by: '', sinceMs: Date.UTC(2026, 0, 1) },
+  profile: {
+    version: 5,
+    address: 'h:1',
+    http: 'h:2',
+    zone: 'z',
+    host: 'm',
+    weight: 1,
+    release: '0.1.0',
+    epoch: 3,
+    load: 250,
+    health: 1,
+  },
+};
+const SECOND: WireMember = {
+  uuid: 'a5000000-0000-4000-8000-000000000005',
+  generation: 4,
+  bootNonce: 'bbbbbbbbbbbbbbbb',
+  claim: { incarnation: 0, state: 'suspect', by: FIRST.uuid, sinceMs: Date.UTC(2026, 0, 1, 0, 0, 1) },
+  profile: {
+    version: 1,
+    address: 'h:3',
+    http: '',
+    zone: '',
+    host: 'n',
+    weight: 2.5,
+    release: '0.1.0',
+    epoch: 2,
+    load: 0,
+    health: 0,
+  },
+};
+
 /** What writes each example that is one frame, or for the topology one body. */
 const writers: Readonly<Record<string, () => Uint8Array>> = {
   ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
@@ -372,6 +418,9 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       Flag.reply,
       encodeAuditList({ partition: 7, floor: FLOOR, bucket: 3, versions: [VERSION] }),
     ),
+  'gossip-ping': () => gossip(Opcode.gossipPing, 0, encodeMembers([FIRST, SECOND])),
+  'gossip-relay': () => gossip(Opcode.gossipRelay, 0, encodeRelay(SECOND.uuid, [SECOND])),
+  'gossip-relayed': () => gossip(Opcode.gossipRelay, Flag.reply, encodeRelayed(true, [])),
   'memory-pressure': () => {
     const body = new Uint8Array(PRESSURE_BYTES);
     writePressure(viewOf(body), 0, 2, 1000);
@@ -575,6 +624,16 @@ test('the code reads the audit frames of PROTOCOL.md', (t) => {
     versions: [VERSION],
   });
   t.deepEqual(read('audit-fetch', decodeAuditFetch), { partition: 7, versions: [VERSION] });
+});
+
+test('the gossip of PROTOCOL.md reads back', (t) => {
+  const read = <T>(name: string, decode: (bytes: Uint8Array, view: DataView, start: number, end: number) => T): T => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start + 28, end);
+  };
+  t.deepEqual(read('gossip-ping', decodeMembers), [FIRST, SECOND]);
+  t.deepEqual(read('gossip-relay', decodeRelay), { target: SECOND.uuid, members: [SECOND] });
+  t.deepEqual(read('gossip-relayed', decodeRelayed), { reached: true, members: [] });
 });
 
 test('the error table of PROTOCOL.md is the table of the code', (t) => {

@@ -8,6 +8,7 @@ import {
   Opcode,
   parseUuid,
   Role,
+  writeErrorReply,
   writeFrame,
 } from '@memdb/protocol';
 import test from 'ava';
@@ -263,14 +264,34 @@ test('messages sent back to their sender convince it of nothing', (t) => {
   t.is(toClient(client, hello(client)).step.kind, 'failed');
 });
 
-test('a node that is led to itself finds out', (t) => {
-  const self = parseUuid(serverIdentity);
-  const { client, server } = converse(
-    clientHandshake({ role: Role.node, keyId: 'peer', secret: nodeSecret, identity: self }),
-    serverHandshake(),
+test('a node that is led to itself finds out, and tells that from a copy of its data directory', (t) => {
+  const self = { role: Role.node, keyId: 'peer', secret: nodeSecret, identity: parseUuid(serverIdentity) } as const;
+  for (const [bootNonce, code] of [
+    [0xb7, 'same-node'],
+    [0xb8, 'duplicate-node'],
+  ] as const) {
+    const nonce = new Uint8Array(8).fill(bootNonce);
+    const { client, server } = converse(clientHandshake({ ...self, bootNonce: nonce }), serverHandshake());
+    t.like(client, { kind: 'failed', error: { code }, peer: { identity: serverIdentity, generation: 7 } });
+    t.like(server, { kind: 'failed', code });
+  }
+});
+
+test('a node that is refused once both sides are proven knows who refused it, and anybody else does not count', (t) => {
+  const node = { role: Role.node, keyId: 'peer', secret: nodeSecret } as const;
+  const message = 'this directory is a copy';
+  const { client, server } = converse(clientHandshake(node), serverHandshake({ refuses: () => message }));
+  t.like(client, { kind: 'failed', error: { code: 'duplicate-node', message }, peer: { identity: serverIdentity } });
+  t.like(server, { kind: 'failed', code: 'duplicate-node', reason: message });
+  // Clients have no data directory.
+  t.is(converse(clientHandshake(), serverHandshake({ refuses: () => message })).client?.kind, 'done');
+
+  const dialing = clientHandshake(node);
+  hello(dialing);
+  const forged = written((out) =>
+    writeErrorReply(out, Opcode.hello, 0, 0, 0, new MemDbError('duplicate-node', 'stop')),
   );
-  t.like(client, { kind: 'failed', error: { code: 'duplicate-node' } });
-  t.like(server, { kind: 'failed', code: 'duplicate-node' });
+  t.like(toClient(dialing, forged).step, { kind: 'failed', error: { code: 'duplicate-node' }, peer: undefined });
 });
 
 test('frames out of turn end the handshake', (t) => {
