@@ -1,5 +1,6 @@
 import type { Clock } from './ports/clock.js';
 import type { Disk } from './ports/disk.js';
+import type { HostProcess } from './ports/host-process.js';
 import type { Random } from './ports/random.js';
 import type { Telemetry } from './ports/telemetry.js';
 import type { Timers } from './ports/timers.js';
@@ -70,4 +71,6 @@ export interface NodeOptions extends NodePorts {
   readonly keys: NodeKeys;
   /** An invariant broke, or the disk failed for good: the process must end, nothing more is acknowledged. */
   readonly onFatal: (error: Error) => void;
+  /** The process, where the node has one of its own: only there can it be killed on request. */
+  readonly process?: HostProcess;
 }

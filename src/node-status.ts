@@ -1,5 +1,6 @@
 import type { Node } from './node.js';
 import { formatAddress } from './ports/address.js';
+import type { HostProcess } from './ports/host-process.js';
 import type { Telemetry } from './ports/telemetry.js';
 
 /** What a node tells of itself: the `status` operation, as JSON. */
@@ -9,6 +10,7 @@ export function nodeStatus(node: Node): object {
     uuid: node.uuid,
     number: node.number,
     generation: node.generation,
+    ...processStatus(node.process),
     phase: node.phase,
     ready: node.ready() ?? true,
     address: formatAddress(node.address),
@@ -33,6 +35,18 @@ export function nodeStatus(node: Node): object {
     durableLsn: store?.durableLsn ?? 0,
     connections: node.server?.sessions.size ?? 0,
     pending: replication?.pending ?? 0,
+  };
+}
+
+/** Undefined fields are left out of the JSON. */
+function processStatus(process: HostProcess | undefined): object {
+  return {
+    release: process?.release,
+    pid: process?.pid,
+    startedAtMs: process?.startedAtMs,
+    residentBytes: process?.residentBytes(),
+    cpuSeconds: process?.cpuSeconds(),
+    eventLoopDelaySeconds: process?.eventLoopDelaySeconds(),
   };
 }
 

@@ -9,12 +9,14 @@ import type { NodeConfig, NodeOptions } from './node-options.js';
 import { type NodeRooms, recoverRooms } from './node-recovery.js';
 import { nodeStatus, registerGauges } from './node-status.js';
 import { formatAddress, parseAddress } from './ports/address.js';
+import type { HostProcess } from './ports/host-process.js';
 import type { Timer } from './ports/timers.js';
 import type { Address } from './ports/transport.js';
 import { Turn } from './ports/turn.js';
 import { AuditReplica } from './replication/audit/audit-replica.js';
 import type { Replication } from './replication/replication.js';
 import type { ReplyError } from './replication/replies.js';
+import { AdminRequests } from './server/admin-requests.js';
 import { BackupRequests } from './server/backup-requests.js';
 import { ClientRequests } from './server/client-requests.js';
 import { Lookahead } from './server/lookahead.js';
@@ -120,6 +122,10 @@ export class Node {
 
   get server(): Server | undefined {
     return this.#server;
+  }
+
+  get process(): HostProcess | undefined {
+    return this.#options.process;
   }
 
   get config(): NodeConfig {
@@ -253,6 +259,7 @@ export class Node {
       handshake: () => this.#handshakes.asServer(),
       limits: () => this.#config.limits,
       clientRequests,
+      adminRequests: new AdminRequests({ replies, timers, telemetry, node: this.uuid, process: this.#options.process }),
       lookahead: new Lookahead(() => this.#cluster?.replication),
       // Made by the time of the first connection: `listen` calls back in a later turn.
       peerRequests: () => peerRequests,

@@ -1,3 +1,4 @@
+export * from './admin-messages.js';
 export * from './audit-messages.js';
 export * from './backup.js';
 export * from './ballot.js';

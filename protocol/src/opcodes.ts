@@ -42,6 +42,8 @@ export const Opcode = {
   gossipExchange: 0x3a,
   introduce: 0x3b,
 
+  kill: 0x60,
+
   hello: 0x70,
   welcome: 0x71,
   proof: 0x72,

@@ -6,6 +6,8 @@ import type { Report } from './report.js';
 /** What commands share during one run of the command line. */
 export interface CliContext {
   readonly io: CliIo;
+  /** Of the program. */
+  readonly version: string;
   readonly report: Report;
   /** The client's `connect`; tests pass their own. */
   readonly connect: typeof connect;

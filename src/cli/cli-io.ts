@@ -7,6 +7,10 @@ export interface CliIo {
   readonly workingDirectory: string;
   /** A person is looking: a value gets a newline after it. */
   readonly outputIsTerminal: boolean;
+  /** A person can be asked. */
+  readonly inputIsTerminal: boolean;
+  /** The next line of standard input, without its end. */
+  readLine(): Promise<string>;
   writeOutput(data: string | Uint8Array): void;
   /** The wall clock, Unix milliseconds. */
   nowMs(): number;

@@ -11,13 +11,13 @@ import { asText } from './value-text.js';
  *
  * @throws CliError (usage) when none is given.
  */
-export function clusterUrl(option: string | undefined, io: CliIo): string {
+export function clusterUrl(option: string | undefined, io: CliIo, role: 'client' | 'admin' = 'client'): string {
   const given = option ?? io.environment.MEMDB_URL;
   if (given !== undefined && given !== '') return given;
   const path = join(defaultDataDirectory, clusterFileName);
   const bytes = io.readFileIfExists(path);
   const cluster = bytes === undefined ? undefined : parseClusterFile(asText(bytes) ?? '');
-  if (cluster !== undefined) return cluster.clientUrl;
+  if (cluster !== undefined) return role === 'admin' ? cluster.adminUrl : cluster.clientUrl;
   throw new CliError(
     'no-cluster',
     ExitCode.usage,

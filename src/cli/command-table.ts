@@ -18,6 +18,7 @@ const commands: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
   ['contains', async () => (await import('./commands/contains.js')).registerContains],
   ['quorum-get', async () => (await import('./commands/quorum-get.js')).registerQuorumGet],
   ['keys', async () => (await import('./commands/keys.js')).registerKeys],
+  ['kill', async () => (await import('./commands/kill.js')).registerKill],
   ['backup', async () => (await import('./commands/backup.js')).registerBackup],
   ['restore', async () => (await import('./commands/restore.js')).registerRestore],
   ['log', async () => (await import('./commands/log.js')).registerLog],

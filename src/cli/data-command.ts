@@ -43,10 +43,28 @@ export async function withClient(
   options: DataOptions,
   work: (client: Client) => Promise<void>,
 ): Promise<void> {
-  const url = clusterUrl(options.url, context.io);
+  await withRole('client', context, options, work);
+}
+
+/** As `withClient`, for what needs the admin key. */
+export async function withAdmin(
+  context: CliContext,
+  options: DataOptions,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  await withRole('admin', context, options, work);
+}
+
+async function withRole(
+  role: 'client' | 'admin',
+  context: CliContext,
+  options: DataOptions,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  const url = clusterUrl(options.url, context.io, role);
   checkUrl(url);
   const connectOptions = options.timeout === undefined ? {} : { connectTimeoutMs: options.timeout };
-  const client = await context.connect(url, connectOptions);
+  const client = await context.connect(url, role === 'client' ? connectOptions : { ...connectOptions, role });
   context.connected = true;
   try {
     await work(client);

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { systemErrorCode } from '../platform/disk-error.js';
 import { FileDisk } from '../platform/file-disk.js';
 import { SystemClock } from '../platform/system-clock.js';
@@ -30,6 +31,8 @@ export function processIo(): ProcessIo {
     environment: process.env,
     workingDirectory,
     outputIsTerminal: process.stdout.isTTY === true,
+    inputIsTerminal: process.stdin.isTTY === true,
+    readLine,
     writeOutput: (data) => void process.stdout.write(data),
     nowMs: () => clock.wallMs(),
     isDirectory: (path) => isDirectory(resolve(workingDirectory, path)),
@@ -54,6 +57,16 @@ export function processIo(): ProcessIo {
       process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
     },
   };
+}
+
+/** Empty when the input ends before there is one. */
+async function readLine(): Promise<string> {
+  const lines = createInterface({ input: process.stdin });
+  for await (const line of lines) {
+    lines.close();
+    return line;
+  }
+  return '';
 }
 
 async function readInput(bytesMax: number): Promise<Uint8Array> {

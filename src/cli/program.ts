@@ -23,6 +23,7 @@ export async function runCli(options: CliOptions): Promise<ExitCode> {
   const json = wantsJson(options.arguments);
   const context: CliContext = {
     io,
+    version: options.version,
     report: new Report(io, json),
     connect: options.connect,
     exitCode: ExitCode.done,

@@ -1,5 +1,6 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Counter, Histogram, LogFields, LogLevel, Telemetry } from '../ports/telemetry.js';
+import { EventLoopDelay } from './event-loop-delay.js';
 import { prettyLine } from './log-line.js';
 import { MetricRegistry } from './metric-registry.js';
 import { registerProcessMetrics } from './process-metrics.js';
@@ -24,6 +25,7 @@ export interface JsonTelemetryOptions {
  * under the prefix `memdb_`.
  */
 export class JsonTelemetry implements Telemetry {
+  readonly eventLoopDelay: EventLoopDelay = new EventLoopDelay();
   readonly #logger: Logger;
   readonly #registry: MetricRegistry = new MetricRegistry();
   readonly #flush: () => void;
@@ -42,7 +44,7 @@ export class JsonTelemetry implements Telemetry {
       },
       { write },
     );
-    registerProcessMetrics(this.#registry);
+    registerProcessMetrics(this.#registry, this.eventLoopDelay);
   }
 
   log(level: LogLevel, event: string, fields?: LogFields): void {

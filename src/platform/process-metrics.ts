@@ -1,22 +1,14 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { EventLoopDelay } from './event-loop-delay.js';
 import type { MetricRegistry } from './metric-registry.js';
 
-const SAMPLE_MS = 10;
-const NANOSECONDS = 1e9;
 const MICROSECONDS = 1e6;
 
 /** Registers what every process has: memory, CPU time, and how long its event loop keeps events waiting. */
-export function registerProcessMetrics(registry: MetricRegistry): void {
-  const delay = monitorEventLoopDelay({ resolution: SAMPLE_MS });
-  delay.enable();
+export function registerProcessMetrics(registry: MetricRegistry, delay: EventLoopDelay): void {
   registry.gauge(
     'event_loop_delay_max_seconds',
     'Longest time an event waited for the event loop since the last scrape.',
-    () => {
-      const seconds = delayBeyondSample(delay.max);
-      delay.reset();
-      return seconds;
-    },
+    () => delay.scrapeSeconds(),
   );
   registry.gauge('process_resident_bytes', 'Memory of the process that is in RAM.', () => process.memoryUsage.rss());
   registry.gauge('process_heap_used_bytes', 'JavaScript heap in use.', () => process.memoryUsage().heapUsed);
@@ -36,9 +28,4 @@ export function registerProcessMetrics(registry: MetricRegistry): void {
     () => process.cpuUsage().system / MICROSECONDS,
   );
   registry.gauge('process_uptime_seconds', 'Time since the process started.', () => process.uptime());
-}
-
-/** The sampler reports the time between its ticks; 0 before it has ticked. */
-function delayBeyondSample(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / NANOSECONDS - SAMPLE_MS / 1000);
 }

@@ -26,9 +26,11 @@ import type { Turn } from '../ports/turn.js';
 import { EARLIER_UNANSWERED } from '../replication/forwarder.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
+import { isAdminOpcode } from './admin-requests.js';
 import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
 import {
+  ADMINS_ONLY,
   BAD_CONSISTENCY,
   badTtl,
   batchTooLarge,
@@ -178,7 +180,12 @@ export class ClientRequests {
         return;
       }
       default:
-        this.#refuse(target, opcode, correlation, isPeerOpcode(opcode) ? PEERS_ONLY : unknownOpcode(opcode));
+        this.#refuse(
+          target,
+          opcode,
+          correlation,
+          isAdminOpcode(opcode) ? ADMINS_ONLY : isPeerOpcode(opcode) ? PEERS_ONLY : unknownOpcode(opcode),
+        );
     }
   }
 

@@ -32,6 +32,16 @@ export const PEERS_ONLY: ReplyError = refusal(
   'only a node may ask this; it needs a key of role "node"',
 );
 
+export const ADMINS_ONLY: ReplyError = refusal(
+  'not-permitted',
+  'only an administrator may ask this; it needs a key of role "admin"',
+);
+export const NO_PROCESS: ReplyError = refusal('not-supported', 'this node does not own the process that it runs in');
+
+export function notThisNode(meant: string, node: string): ReplyError {
+  return refusal('bad-request', `node ${meant} is meant, but this is node ${node}; refresh the topology`);
+}
+
 export function unknownOpcode(opcode: number): ReplyError {
   const name = `0x${opcode.toString(16)}`;
   return refusal('bad-request', `this node does not know operation ${name}; it may be older than the client`);

@@ -1,10 +1,11 @@
 import type { ServerHandshakeOptions, ServerHandshakeResult } from '@memdb/protocol';
-import { EPOCH_FRAME_BYTES_MAX, HANDSHAKE_FRAME_BYTES_MAX, maxFrameBytes, Role } from '@memdb/protocol';
+import { EPOCH_FRAME_BYTES_MAX, frameOpcode, HANDSHAKE_FRAME_BYTES_MAX, maxFrameBytes, Role } from '@memdb/protocol';
 import { STREAM_RUN_BYTES_MAX, SWEEP_INTERVAL_MS } from '../model/limits.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address, Connection, Listener, Transport } from '../ports/transport.js';
 import type { Turn } from '../ports/turn.js';
+import { type AdminRequests, isAdminOpcode } from './admin-requests.js';
 import type { ClientRequests, RequestLimits } from './client-requests.js';
 import type { Lookahead } from './lookahead.js';
 import { OutgoingPool } from './outgoing-pool.js';
@@ -19,6 +20,7 @@ export interface ServerOptions {
   readonly handshake: () => ServerHandshakeOptions;
   readonly limits: () => RequestLimits & { readonly connectionsMax: number };
   readonly clientRequests: ClientRequests;
+  readonly adminRequests: AdminRequests;
   readonly lookahead: Lookahead;
   readonly peerRequests: () => PeerRequests;
   /** A peer node proved its key on an incoming connection. */
@@ -75,7 +77,8 @@ export class Server {
   }
 
   #accept(connection: Connection): Session {
-    const { turn, telemetry, handshake, clientRequests, peerRequests, onPeer, lookahead } = this.#options;
+    const { turn, telemetry, handshake, clientRequests, adminRequests, peerRequests, onPeer, lookahead } =
+      this.#options;
     const session = new Session(this.#nextId++, connection, {
       turn,
       telemetry,
@@ -84,8 +87,11 @@ export class Server {
       handshakeFrameBytes: HANDSHAKE_FRAME_BYTES_MAX,
       maxFrameBytes: (role) => this.#frameBytesFor(role),
       onRequest: (session, bytes, view, start, end) => {
-        if (session.role === Role.node) peerRequests().onRequest(session, bytes, view, start, end);
-        else clientRequests.onRequest(session, bytes, view, start, end);
+        const { role } = session;
+        if (role === Role.node) peerRequests().onRequest(session, bytes, view, start, end);
+        else if (role === Role.admin && isAdminOpcode(frameOpcode(view, start))) {
+          adminRequests.onRequest(session, bytes, view, start, end);
+        } else clientRequests.onRequest(session, bytes, view, start, end);
       },
       onAhead: (session, bytes, view, start, end) =>
         session.role === Role.node ? end : lookahead.look(bytes, view, start, end),

@@ -11,6 +11,7 @@ import {
   decodeEpochPromise,
   decodeErrorBody,
   decodeHoldings,
+  decodeKill,
   decodeMembers,
   decodeQuorumGetReply,
   decodeRelay,
@@ -34,6 +35,7 @@ import {
   encodeEpochPromise,
   encodeErrorBody,
   encodeHoldings,
+  encodeKill,
   encodeMembers,
   encodeRelay,
   encodeRelayed,
@@ -82,6 +84,7 @@ const decoders: readonly Decoder[] = [
   decodeTransferPageRequest,
   decodeTransferProgress,
   decodeHoldings,
+  decodeKill,
 ];
 
 const floor = { counter: 5, node: 1, cutoffMs: 9 };
@@ -130,6 +133,7 @@ export const bodiesTarget: FuzzTarget = {
       encodeTransferList({ partition: 1, floor, next: 7, versions: [{ ...versions[0], bytes: 40 }] }),
       encodeTransferPage(1, floor, undefined, new Uint8Array(40)),
       encodeHoldings([1, 2]),
+      encodeKill({ node: node.uuid, isGraceful: false }),
       encodeEpochPrepare({ epoch: 2, ballot }),
       encodeEpochAccept({ epoch: 2, ballot }, new Uint8Array(40)),
       encodeEpochPromise({ isRefused: false, promised: ballot }, { ballot, value: new Uint8Array(40) }),

@@ -4,6 +4,7 @@ import {
   decodeEpochPrepare,
   decodeEpochPromise,
   decodeHoldings,
+  decodeKill,
   decodeRequest,
   decodeTransferList,
   decodeTransferListRequest,
@@ -15,6 +16,7 @@ import {
   encodeEpochPrepare,
   encodeEpochPromise,
   encodeHoldings,
+  encodeKill,
   encodeRequest,
   encodeTransferList,
   encodeTransferListRequest,
@@ -183,5 +185,17 @@ test('what moves a partition, and what asks for a change, round-trips, and every
       },
     ),
     { numRuns: 60 },
+  );
+});
+
+test('kills round-trip, and every cut of one is refused', (t) => {
+  const decode = (bytes: Uint8Array): unknown =>
+    decodeKill(bytes, new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length);
+  fc.assert(
+    fc.property(fc.uuid(), fc.boolean(), (node, isGraceful) => {
+      const bytes = encodeKill({ node, isGraceful });
+      t.deepEqual(decode(bytes), { node, isGraceful });
+      return refusesCuts(bytes, decode);
+    }),
   );
 });

@@ -8,7 +8,9 @@ import { parseKeys } from '../../src/config/key-ring.js';
 const url = `memdb://app:${'A'.repeat(43)}@127.0.0.1:10000`;
 
 /** A client whose operations the test writes; the others fail the test. */
-type FakeClient = Partial<Record<'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes', unknown>>;
+type FakeClient = Partial<
+  Record<'admin' | 'topology' | 'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes', unknown>
+>;
 
 interface Run {
   readonly code: number;
@@ -25,6 +27,8 @@ interface RunOptions {
   readonly input?: Uint8Array;
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly terminal?: boolean;
+  /** What a person types when asked; nobody can be asked without it. */
+  readonly answer?: string;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -37,6 +41,8 @@ async function run(words: readonly string[], options: RunOptions = {}): Promise<
     environment: options.environment ?? { MEMDB_URL: url },
     workingDirectory: '/nowhere',
     outputIsTerminal: options.terminal === true,
+    inputIsTerminal: options.answer !== undefined,
+    readLine: async () => options.answer ?? '',
     writeOutput: (data) => void output.push(typeof data === 'string' ? Buffer.from(data) : data),
     nowMs: () => 1_800_000_000_000,
     isDirectory: () => false,
@@ -326,4 +332,27 @@ test('keys that fails half way is still valid JSON, and says so', async (t) => {
   t.is(code, 4);
   const document = JSON.parse(text);
   t.deepEqual([document.keys, document.complete, document.error.code], [['a'], false, 'unavailable']);
+});
+
+test('kill asks by the name of the node, does nothing without a yes, and needs --yes where nobody can be asked', async (t) => {
+  const killed: unknown[] = [];
+  const nodes = [
+    { number: 2, id: 'a1000000-0000-4000-8000-000000000001', address: '10.0.0.2:10000', zone: '', host: 'h' },
+  ];
+  const client: FakeClient = {
+    topology: { nodes },
+    admin: { kill: async (node: number, { graceful }: { graceful: boolean }) => void killed.push([node, graceful]) },
+  };
+  const refused = await run(['kill', '2'], { client, answer: 'n' });
+  t.regex(refused.errors, /Kill node 2 \(10\.0\.0\.2:10000\)\? \[y\/N\] memdb: nothing was done/);
+  t.is(refused.code, 1);
+  t.is((await run(['kill', '2'], { client })).code, 2);
+  t.is((await run(['kill', '7', '--yes'], { client })).code, 2);
+  t.deepEqual(killed, []);
+  t.is((await run(['kill', 'a1000000'], { client, answer: 'yes' })).code, 0);
+  t.is((await run(['kill', 'node2', '--graceful', '--yes'], { client })).code, 0);
+  t.deepEqual(killed, [
+    [2, false],
+    [2, true],
+  ]);
 });

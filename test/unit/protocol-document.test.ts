@@ -24,6 +24,7 @@ import {
   decodeErrorBody,
   decodeGetManyRequest,
   decodeHoldings,
+  decodeKill,
   decodeMembers,
   decodeQuorumGetReply,
   decodeRelay,
@@ -55,6 +56,7 @@ import {
   encodeEpochPrepare,
   encodeEpochPromise,
   encodeHoldings,
+  encodeKill,
   encodeMembers,
   encodeRelay,
   encodeRelayed,
@@ -246,6 +248,7 @@ const snapshot: WireSnapshot = {
   lastLsn: 2 ** 32 + 70,
   segments: [{ id: 3, generation: 3, firstLsn: 41, bytes: 4096, capacity: 131_072 }],
 };
+const kill = { node: 'a1000000-0000-4000-8000-000000000001', isGraceful: false };
 const chunk = { session: 7, id: 3, generation: 3, offset: 0, length: 4096 };
 
 const gossip = (opcode: Opcode, flags: number, body: Uint8Array): Uint8Array =>
@@ -365,6 +368,7 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
   },
   snapshot: () => encodeSnapshot(snapshot),
   'backup-read': () => encodeChunkRequest(chunk),
+  kill: () => encodeKill(kill),
   topology: () => encodeTopology(topology),
   'topology-pending': () => encodeTopology(pendingTopology),
   'epoch-prepare': () => framed(Opcode.epochPrepare, 0, encodeEpochPrepare({ epoch: 4, ballot: BALLOT })),
@@ -572,6 +576,19 @@ test('the code reads the scan frames of PROTOCOL.md', (t) => {
 });
 
 type Decoder<Result> = (bytes: Uint8Array, view: DataView, start: number, end: number) => Result;
+
+test('the code reads the kill of PROTOCOL.md, and refuses one that is cut or unclear', (t) => {
+  const { bytes, view, start, end } = placed(example('kill'));
+  t.deepEqual(decodeKill(bytes, view, start, end), kill);
+  const whole = example('kill');
+  for (let end = 0; end < whole.length; end++) {
+    t.throws(() => decodeKill(whole, viewOf(whole), 0, end), { name: 'ProtocolError' }, `cut at ${end}`);
+  }
+  for (const how of [0, 3]) {
+    const unclear = Uint8Array.of(how, ...whole.subarray(1));
+    t.throws(() => decodeKill(unclear, viewOf(unclear), 0, unclear.length), { name: 'ProtocolError' });
+  }
+});
 
 test('the code reads the backup messages of PROTOCOL.md', (t) => {
   const body = <Result>(name: string, decode: Decoder<Result>): Result => {

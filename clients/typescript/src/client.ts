@@ -1,4 +1,5 @@
-import { type MemDbError, Opcode, type ScanPlace, type ScanReply } from '@memdb/protocol';
+import { type MemDbError, Opcode, Role, type ScanPlace, type ScanReply } from '@memdb/protocol';
+import { Admin } from './core/admin.js';
 import { prefixOf, problemOf, repliesOf, sizeProblem } from './core/arguments.js';
 import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.js';
 import { type ClientEvents, Connections } from './core/connections.js';
@@ -50,6 +51,11 @@ export function createClient(options: CreateClientOptions): Client {
 export class Client {
   /** What this client has seen; `session.token` carries it to another process. */
   readonly session: Session;
+  /** What operators ask of nodes and of the cluster. */
+  readonly admin: Admin = new Admin(
+    (request, options) => this.#special(request, options),
+    () => this.topology,
+  );
   readonly #settings: Settings;
   readonly #ports: ClientPorts;
   readonly #statistics: Statistics = createStatistics();
@@ -89,7 +95,13 @@ export class Client {
     const context: LinkContext = {
       ports,
       settings,
-      credentials: { keyId: options.key.id, secret: secretOf(options), identity, clusterId: undefined },
+      credentials: {
+        role: Role[options.role ?? 'client'],
+        keyId: options.key.id,
+        secret: secretOf(options),
+        identity,
+        clusterId: undefined,
+      },
       session: this.session,
       scratch,
       dispatcher: this.#dispatcher,

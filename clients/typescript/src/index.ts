@@ -1,6 +1,7 @@
 export { MemDbError, type Outcome } from '@memdb/protocol';
 export { Client, type CreateClientOptions, createClient } from './client.js';
 export { connect } from './connect.js';
+export type { Admin, ClusterChange, ClusterTopology, KillOptions } from './core/admin.js';
 export type { ManyResult } from './core/batch.js';
 export type { ClientEvents, NodeEvent } from './core/connections.js';
 export type { KeyScan } from './core/key-scan.js';

@@ -28,6 +28,8 @@ export interface ClientOptions {
   readonly token?: number | string;
   /** true, or the certificates to trust. Default: the URL's `tls`, else plain TCP. */
   readonly tls?: boolean | TlsOptions;
+  /** What the key is: a client's, which is the default, or an administrator's, which `db.admin` needs. */
+  readonly role?: 'client' | 'admin';
 }
 
 /** Where the cluster is and how to prove who asks, without a URL. */

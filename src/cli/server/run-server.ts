@@ -17,7 +17,12 @@ export interface RunServerOptions {
 export async function runServer(options: RunServerOptions): Promise<ExitCode> {
   const parent = options.withParent ? openParentChannel() : undefined;
   try {
-    const server = new ServerProcess({ load: options.load, io: options.context.io, parent });
+    const server = new ServerProcess({
+      load: options.load,
+      io: options.context.io,
+      parent,
+      version: options.context.version,
+    });
     await server.start();
     return await server.ended;
   } catch (error) {

@@ -7,6 +7,7 @@ import { FileDisk } from '../../platform/file-disk.js';
 import { watchForChange } from '../../platform/file-watch.js';
 import { HttpHealth } from '../../platform/http-health.js';
 import { JsonTelemetry } from '../../platform/json-telemetry.js';
+import { OwnProcess } from '../../platform/own-process.js';
 import type { ParentChannel } from '../../platform/parent-channel.js';
 import { sourceStack } from '../../platform/source-stack.js';
 import { SystemClock } from '../../platform/system-clock.js';
@@ -31,6 +32,8 @@ export interface ServerProcessOptions {
   readonly load: () => LoadedConfig;
   readonly io: CliIo;
   readonly parent: ParentChannel | undefined;
+  /** Of the program. */
+  readonly version: string;
 }
 
 /** One node as a process: the real ports, signals, reload, and the ways it ends. */
@@ -75,6 +78,7 @@ export class ServerProcess {
       config: loaded.config,
       keys: this.#keys,
       onFatal: (error) => this.#fatal(error),
+      process: new OwnProcess(options.version, telemetry.eventLoopDelay, () => this.stop('an administrator asked')),
     });
     this.#http = new HttpHealth({
       live: () => undefined,

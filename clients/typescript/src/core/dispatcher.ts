@@ -324,7 +324,7 @@ export class Dispatcher {
   /** The connection went away under a request that was sent. */
   #lost(operation: Operation, error: MemDbError): void {
     const lost = lostRequestError(operation, error);
-    if (operation.isWrite || operation.form >= Form.topology) this.fail(operation, lost);
+    if (operation.acts || operation.form >= Form.topology) this.fail(operation, lost);
     else this.#retry(operation, lost, 0);
   }
 
@@ -342,7 +342,7 @@ export class Dispatcher {
     const link = operation.link;
     if (operation.state !== State.sent || link === undefined || link.chunks !== operation.heardAt) return;
     link.isSilent = true;
-    if (operation.isWrite || operation.form >= Form.topology) return;
+    if (operation.acts || operation.form >= Form.topology) return;
     const other = this.routes?.any();
     if (other === undefined || other.isSilent) return;
     link.abandon(operation);

@@ -12,7 +12,7 @@ import type { Address } from './ports.js';
 
 /** A request that can have no effect any more: a read never has one, a write only once it was sent. */
 function outcomeOfSent(operation: Operation): Outcome {
-  return operation.isWrite ? 'unknown' : 'not-applied';
+  return operation.acts ? 'unknown' : 'not-applied';
 }
 
 const consequence: Readonly<Record<Outcome, string>> = {

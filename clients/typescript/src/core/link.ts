@@ -17,7 +17,7 @@ import {
   Opcode,
   OutgoingBuffer,
   ProtocolError,
-  Role,
+  type Role,
   VALUE_BYTES_HARD_MAX,
   writeFrame,
   writeGetManyRequest,
@@ -45,6 +45,8 @@ const FLUSH_BYTES = 262144;
 
 /** Who this client is and which cluster it expects. */
 export interface Credentials {
+  /** The role that the key is of. */
+  readonly role: Role;
   readonly keyId: string;
   readonly secret: Uint8Array;
   /** 16 random bytes. */
@@ -184,6 +186,10 @@ export class Link implements ConnectionHandler {
       case Opcode.backupOpen:
       case Opcode.backupRead:
       case Opcode.backupClose:
+      case Opcode.status:
+      case Opcode.kill:
+      case Opcode.epochChange:
+      case Opcode.epochPreview:
         writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special?.body);
         break;
       default:
@@ -247,7 +253,7 @@ export class Link implements ConnectionHandler {
     this.#state = 'handshake';
     const { credentials, ports } = this.#context;
     const random = (bytes: Uint8Array): void => ports.random.fill(bytes);
-    this.#handshake = new ClientHandshake({ role: Role.client, ...credentials, random });
+    this.#handshake = new ClientHandshake({ ...credentials, random });
     this.#handshake.start(this.#out);
     this.#planFlush();
   }

@@ -70,6 +70,11 @@ export class Operation {
     this.index = index;
   }
 
+  /** Whether it may have done something once it was sent: such a request is never sent again. Not hot. */
+  get acts(): boolean {
+    return this.isWrite || this.special?.acts === true;
+  }
+
   /** Lets go of everything that belongs to a caller. */
   clear(): void {
     this.state = State.idle;

@@ -10,7 +10,7 @@ const UNAVAILABLE_ROUNDS = 2;
 
 /** Whether another attempt is safe and may help: never for a write that may have been applied. */
 export function mayRepeat(operation: Operation, error: MemDbError): boolean {
-  return operation.form < Form.topology && error.retryable && (error.outcome === 'not-applied' || !operation.isWrite);
+  return operation.form < Form.topology && error.retryable && (error.outcome === 'not-applied' || !operation.acts);
 }
 
 /**
