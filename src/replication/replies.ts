@@ -153,7 +153,6 @@ export const TARGET_SATURATED: ReplyError = {
   message: 'this connection does not read its replies as fast as it asks; read them, or have fewer requests in flight',
 };
 
-/** Refusal of a replica that lost the newest version of a key to damage and does not know what became of it. */
 /** A replica that lost keys of a partition does not say which keys there are. */
 export const PARTITION_LOST: ReplyError = {
   code: 'unavailable',
@@ -162,6 +161,7 @@ export const PARTITION_LOST: ReplyError = {
     'a replica lost a damaged record and does not know which keys it lacks until it has compared itself with all other owners; too few others answer for it: try again in a moment',
 };
 
+/** Refusal of a replica that lost the newest version of a key to damage and does not know what became of it. */
 export const KEY_LOST: ReplyError = {
   code: 'unavailable',
   outcome: 'not-applied',

@@ -1,4 +1,4 @@
-import { kindOf, RecordKind, recordKindLength } from '../model/record.js';
+import { kindOf, recordKindLength } from '../model/record.js';
 import type { Catalog } from './catalog.js';
 import type { DamagedRegion } from './damaged-region.js';
 import type { LostKey } from './lost-keys.js';
@@ -23,10 +23,8 @@ export function evictRegion(catalog: Catalog, { segment, file, start, end }: Dam
       index.findLocation(key.hash, segments.locationOf(segment, key.offset));
       index.eraseFound();
       lost.add(key);
-      if (kindOf(recordKindLength(segment.view, key.offset)) === RecordKind.tombstone) catalog.tombstones--;
-      else catalog.keys--;
     }
-    if (evicted.length > before) recount(catalog, partition);
+    if (evicted.length > before) recount(catalog, partition, evicted.length - before);
   }
   // Of several in one region nobody knows how long each was: what is not taken off only delays compaction.
   const known = evicted.length === 1 ? end - start : 0;
@@ -35,12 +33,20 @@ export function evictRegion(catalog: Catalog, { segment, file, start, end }: Dam
   return evicted;
 }
 
-/** Counts a partition's versions anew from the index: what was taken out is not known well enough to be subtracted. */
-function recount({ versions, segments, index }: Catalog, partition: number): void {
+/**
+ * Counts a partition's versions anew from the index, from which `lost` were taken out: what these were is not known well
+ * enough to be subtracted, not even whether they were tombstones.
+ */
+function recount(catalog: Catalog, partition: number, lost: number): void {
+  const { versions, segments, index } = catalog;
+  const tombstones = versions.tombstones[partition];
   versions.clear(partition);
   index.each(partition, (hash, location) => {
     const { view } = segments.segmentAt(location);
     const offset = segments.offsetAt(location);
     versions.add(partition, hash, kindOf(recordKindLength(view, offset)), view, offset);
   });
+  const lostTombstones = tombstones - versions.tombstones[partition];
+  catalog.tombstones -= lostTombstones;
+  catalog.keys -= lost - lostTombstones;
 }

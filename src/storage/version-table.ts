@@ -22,6 +22,8 @@ export class VersionTable {
   words: Int32Array = new Int32Array(0);
   /** By partition: tombstones, and values that expire: what may be purged one day. */
   mortal: Int32Array = new Int32Array(0);
+  /** By partition: tombstones alone, as they were when they were added. */
+  tombstones: Int32Array = new Int32Array(0);
   /** By partition: 1 when a version at or below the floor may have come after the floor was raised. */
   late: Uint8Array = new Uint8Array(0);
 
@@ -33,6 +35,7 @@ export class VersionTable {
     this.#partitions = partitions;
     this.words = new Int32Array(partitions * AUDIT_TABLE_WORDS);
     this.mortal = new Int32Array(partitions);
+    this.tombstones = new Int32Array(partitions);
     this.late = new Uint8Array(partitions);
   }
 
@@ -50,18 +53,24 @@ export class VersionTable {
   clear(partition: number): void {
     this.words.fill(0, partition * AUDIT_TABLE_WORDS, (partition + 1) * AUDIT_TABLE_WORDS);
     this.mortal[partition] = 0;
+    this.tombstones[partition] = 0;
   }
 
   /** The version with its header at `view[offset]` became the newest of its key. */
   add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
-    if (isMortal(kind, view, offset)) this.mortal[partition]++;
+    if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, 1);
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
 
   /** It no longer is. */
   remove(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
-    if (isMortal(kind, view, offset)) this.mortal[partition]--;
+    if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, -1);
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
+  }
+
+  #countMortal(partition: number, kind: number, by: number): void {
+    this.mortal[partition] += by;
+    if (kind === RecordKind.tombstone) this.tombstones[partition] += by;
   }
 }
 

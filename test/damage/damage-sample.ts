@@ -2,15 +2,15 @@ import { type DamageReport, Damages, type Stratum } from './damages.js';
 import { Judge } from './judge.js';
 import { logSample, type SampleName } from './log-sample.js';
 
-/** The three segments of `chain` are too much to flip one by one: every so manieth of its damages is tried. */
-const CHAIN_STRIDE = 16;
+/** The segments of some are too much to flip one by one: every so manieth of their damages is tried. */
+const STRIDES: Readonly<Partial<Record<SampleName, number>>> = { chain: 16, compacted: 16 };
 /** A flip among zeros behind the log is much like the next one. */
 const ZERO_STRIDE = 61;
 
 /** Tries each damage of the stratum on this log. */
 export function damageSample(name: SampleName, stratum: Stratum): DamageReport {
   const sample = logSample(name);
-  const parts = name === 'chain' ? stratum.parts * CHAIN_STRIDE : stratum.parts;
+  const parts = stratum.parts * (STRIDES[name] ?? 1);
   const damages = new Damages(sample, new Judge(sample), { part: stratum.part, parts });
   // Nobody looks at where the refusals were made.
   const { stackTraceLimit } = Error;

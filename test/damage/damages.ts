@@ -1,9 +1,9 @@
 import { MANIFEST_PATH } from '../../src/storage/manifest.js';
 import type { Expected, Judge } from './judge.js';
-import { type FileLayout, type LogLayout, layoutOf, type PlacedRecord } from './log-layout.js';
+import { blocksOf, type FileLayout, type LogLayout, layoutOf, type PlacedRecord } from './log-layout.js';
 import type { LogSample } from './log-sample.js';
 
-/** Which of all damages are tried: those whose number is `part` modulo `parts`. */
+/** Which of all damages are tried: the `part`-th of `parts` equal parts, from 1 on. */
 export interface Stratum {
   readonly part: number;
   readonly parts: number;
@@ -34,6 +34,10 @@ export class Damages {
   #wrong: string[] = [];
 
   constructor(sample: LogSample, judge: Judge, stratum: Stratum) {
+    const { part, parts } = stratum;
+    if (!Number.isInteger(part) || !Number.isInteger(parts) || part < 1 || part > parts) {
+      throw new RangeError(`there is no part ${part} of ${parts}; the first one is 1`);
+    }
     this.#files = new Map([...sample.files].map(([path, bytes]) => [path, bytes.slice()]));
     this.#layout = layoutOf(this.#files);
     this.#judge = judge;
@@ -57,7 +61,7 @@ export class Damages {
       for (let position = 0; position < bytes.length; position++) {
         if (position > this.#interesting(file, bytes) && position % zeroStride !== 0) continue;
         // Few, and each matters: every bit of the manifest and of the headers is in the first part too.
-        const always = this.#stratum.part === 0 && (file === undefined || position < SEGMENT_HEADER_BYTES);
+        const always = this.#stratum.part === 1 && (file === undefined || position < SEGMENT_HEADER_BYTES);
         for (let bit = 0; bit < 8; bit++) {
           if (!this.#isMine() && !always) continue;
           bytes[position] = (bytes[position] ?? 0) ^ (1 << bit);
@@ -116,7 +120,7 @@ export class Damages {
   }
 
   #isMine(): boolean {
-    return this.#number++ % this.#stratum.parts === this.#stratum.part;
+    return this.#number++ % this.#stratum.parts === this.#stratum.part - 1;
   }
 
   /** `either`: a refusal is as good. */
@@ -138,7 +142,7 @@ export class Damages {
   }
 
   #interesting(file: FileLayout | undefined, bytes: Uint8Array): number {
-    if (file === undefined) return bytes.length;
+    if (file === undefined || file.isCompressed) return bytes.length;
     // A little further: the zeros that end the chain.
     return file.end + SEGMENT_HEADER_BYTES;
   }
@@ -147,6 +151,7 @@ export class Damages {
     if (path === MANIFEST_PATH) return { kind: 'refused', files: [path] };
     if (file === undefined || file.role === 'prepared' || file.role === 'left' || position >= file.end)
       return this.#everything();
+    if (file.isCompressed) return { kind: 'refused', files: [path], offset: this.#blockAt(path, position) };
     const record = file.records.find((candidate) => candidate.offset <= position && position < candidate.end);
     if (file.role === 'named' || this.#isProven(file, position)) return this.#refusal(file, record);
     if (record === undefined) return { kind: 'recovered', lsn: this.#before(file) };
@@ -155,6 +160,7 @@ export class Damages {
 
   #afterCut(path: string, file: FileLayout | undefined, length: number): Expected {
     if (file?.role === 'left') return this.#everything();
+    if (file?.isCompressed === true) return { kind: 'refused', files: [path] };
     if (file?.role === 'named' && length >= file.end) return this.#everything();
     // A file of zeros may be shorter: a crash comes while it is made. Without a whole header it says nothing, though.
     if (file?.role === 'prepared' && length >= SEGMENT_HEADER_BYTES) return this.#everything();
@@ -174,6 +180,11 @@ export class Damages {
     const after = this.#layout.files[index + 1];
     const files = [file, before, after].filter((one) => one !== undefined).map(({ path }) => path);
     return { kind: 'refused', files };
+  }
+
+  /** Where the block of a compressed file begins that this byte belongs to; 0: its header. */
+  #blockAt(path: string, position: number): number {
+    return blocksOf(this.#files.get(path) ?? new Uint8Array(0)).findLast((start) => start <= position) ?? 0;
   }
 
   #before(file: FileLayout): number {

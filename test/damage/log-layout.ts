@@ -1,5 +1,6 @@
+import { expandFile } from '../../src/platform/expand-file.js';
 import { decodeManifest, MANIFEST_PATH } from '../../src/storage/manifest.js';
-import { COPY_ID_FIRST, segmentIdOf } from '../../src/storage/segment-header.js';
+import { COPY_ID_FIRST, segmentFile, segmentIdOf } from '../../src/storage/segment-header.js';
 
 /** Where a record lies; the LSN of a batch header is that of the record behind it. */
 export interface PlacedRecord {
@@ -17,6 +18,8 @@ export interface FileLayout {
   readonly records: readonly PlacedRecord[];
   /** Where the records end; of a named file, where the manifest says so. */
   readonly end: number;
+  /** Records and their end are those of what it holds, not of the file itself. */
+  readonly isCompressed: boolean;
 }
 
 export interface LogLayout {
@@ -28,6 +31,7 @@ export interface LogLayout {
 }
 
 const HEADER_BYTES = 64;
+const COMPRESSED_HEADER_BYTES = 32;
 
 /** A second, plain reading of docs/log-format.md. Of an undamaged log only. */
 export function layoutOf(files: ReadonlyMap<string, Uint8Array>): LogLayout {
@@ -36,22 +40,25 @@ export function layoutOf(files: ReadonlyMap<string, Uint8Array>): LogLayout {
   const found: FileLayout[] = [];
   let provenId = 0;
   let provenOffset = 0;
-  for (const { id, end } of manifest.segments) {
-    const [path, bytes] = fileOf(files, id);
-    found.push({ path, id, role: 'named', records: recordsOf(bytes, end), end });
+  for (const { id, end, compressed: isCompressed } of manifest.segments) {
+    const path = segmentFile({ id, compressed: isCompressed });
+    const bytes = files.get(path);
+    if (bytes === undefined) throw new Error(`the sample has no file ${path}`);
+    const content = isCompressed ? expandFile(path, bytes) : bytes;
+    found.push({ path, id, role: 'named', records: recordsOf(content, end), end, isCompressed });
   }
-  const named = new Set(manifest.segments.map((segment) => segment.id));
+  const named = new Set(found.map(({ path }) => path));
   for (const [path, bytes] of [...files].sort(([left], [right]) => (left < right ? -1 : 1))) {
     const id = segmentIdOf(path.slice(path.lastIndexOf('/') + 1));
-    if (id === undefined || named.has(id)) continue;
+    if (id === undefined || named.has(path)) continue;
     if (id >= COPY_ID_FIRST || id < manifest.nextSegmentId) {
-      found.push({ path, id, role: 'left', records: [], end: 0 });
+      found.push({ path, id, role: 'left', records: [], end: 0, isCompressed: false });
       continue;
     }
     const isPrepared = bytes.every((byte) => byte === 0);
     const records = isPrepared ? [] : recordsOf(bytes, bytes.length);
     const end = records.at(-1)?.end ?? HEADER_BYTES;
-    found.push({ path, id, role: isPrepared ? 'prepared' : 'chain', records, end });
+    found.push({ path, id, role: isPrepared ? 'prepared' : 'chain', records, end, isCompressed: false });
     const view = viewOf(bytes);
     for (const { isHeader, offset } of records) {
       if (!isHeader) continue;
@@ -62,10 +69,14 @@ export function layoutOf(files: ReadonlyMap<string, Uint8Array>): LogLayout {
   return { files: found, provenId, provenOffset };
 }
 
-function fileOf(files: ReadonlyMap<string, Uint8Array>, id: number): [string, Uint8Array] {
-  for (const [path, bytes] of files)
-    if (segmentIdOf(path.slice(path.lastIndexOf('/') + 1)) === id) return [path, bytes];
-  throw new Error(`the sample has no segment ${id}`);
+/** Where the blocks of a compressed file begin. */
+export function blocksOf(image: Uint8Array): number[] {
+  const view = viewOf(image);
+  const starts: number[] = [];
+  for (let at = COMPRESSED_HEADER_BYTES; at < image.length; at += 8 + (view.getUint32(at, true) & 0x7fffffff)) {
+    starts.push(at);
+  }
+  return starts;
 }
 
 function recordsOf(bytes: Uint8Array, end: number): PlacedRecord[] {

@@ -1,5 +1,5 @@
 import { RecordKind } from '../../src/model/record.js';
-import { bytesOf, StorageWorld } from '../harness/storage-world.js';
+import { bytesOf, SMALL_SEGMENT_BYTES, StorageWorld } from '../harness/storage-world.js';
 
 /** One record that was appended; its LSN is its place in the list, from 1. */
 export interface SampleRecord {
@@ -17,30 +17,49 @@ export interface LogSample {
   readonly records: readonly SampleRecord[];
 }
 
-export const SAMPLE_NAMES = ['closed', 'crashed', 'restarted', 'chain'] as const;
+export const SAMPLE_NAMES = ['closed', 'crashed', 'restarted', 'chain', 'compacted', 'compressed'] as const;
 export type SampleName = (typeof SAMPLE_NAMES)[number];
 
-/** The log that the issue speaks of: 64 KiB of records. */
+/** A log of this size is damaged in every way that there is. */
 const LOG_BYTES: number = 64 * 1024;
-const KEYS = 90;
+
+interface Shape {
+  /** Bytes of records that are appended. */
+  readonly bytes: number;
+  /** Few keys: nearly all versions are replaced soon. */
+  readonly keys: number;
+}
+
+const SHAPES: Readonly<Record<SampleName, Shape>> = {
+  closed: { bytes: LOG_BYTES, keys: 90 },
+  crashed: { bytes: LOG_BYTES, keys: 90 },
+  restarted: { bytes: LOG_BYTES, keys: 90 },
+  chain: { bytes: 4.5 * LOG_BYTES, keys: 3001 },
+  compacted: { bytes: 4.5 * LOG_BYTES, keys: 90 },
+  compressed: { bytes: SMALL_SEGMENT_BYTES + 8 * 1024, keys: 3001 },
+};
+/** Longer than it takes until a full segment is compressed. */
+const COMPRESSION_MS = 60_000;
 
 /**
  * - `closed`: ended in order; the closing header proves everything.
  * - `crashed`: its last batch was synced, but nothing behind it says so.
  * - `restarted`: with a crash in between: segments that the manifest names, one of them a copy, and a chain behind them.
  * - `chain`: three segments, ended by a crash. Larger than the others.
+ * - `compacted`: as large, of few keys: a copy that compaction made, what it was made from, and a chain.
+ * - `compressed`: a compressed file, and a chain behind it.
  */
 export function logSample(name: SampleName): LogSample {
-  const world = new StorageWorld(42);
+  const shape = SHAPES[name];
+  const world = new StorageWorld(42, { compression: name === 'compressed' });
   const records: SampleRecord[] = [];
   const note = (key: string, kind: number, counter: number): void => {
     const { segment, offset, bytes } = world.store.appended;
     records.push({ key, kind, counter, content: segment.bytes.slice(offset + 8, offset + bytes) });
   };
-  const goal = name === 'chain' ? 4.5 * LOG_BYTES : LOG_BYTES;
   let bytes = 0;
-  for (let number = 0; bytes < goal; number++) {
-    const key = `key ${(number * 37) % KEYS}`;
+  for (let number = 0; bytes < shape.bytes; number++) {
+    const key = `key ${(number * 37) % shape.keys}`;
     // Every seventh version comes late: a newer one may stand in the log before it.
     const counter = number % 7 === 6 ? number * 2 - 60 : number * 2;
     if (number % 29 === 28) {
@@ -62,6 +81,7 @@ export function logSample(name: SampleName): LogSample {
     }
   }
   world.settle();
+  if (name === 'compressed') world.run(COMPRESSION_MS);
   if (name === 'closed') world.close();
   else world.crash({ powerLoss: false });
   const files = new Map<string, Uint8Array>();

@@ -1,6 +1,6 @@
 /**
  * `npm run recovery-exhaustive`: every flipped bit and every cut of a log of 64 KiB, in each of its states.
- * `--sample NAME`: one state only. `--part I --parts N`: only each N-th damage, from the I-th.
+ * `--sample NAME`: one state only. `--part I --parts N`: only the I-th of N parts, from 1 on.
  */
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -18,13 +18,13 @@ if (names.length === 0) throw new Error(`--sample is one of ${SAMPLE_NAMES.join(
 if (values.parts === undefined) {
   const parts = availableParallelism();
   const children = Array.from({ length: parts }, (_, part) => {
-    const words = ['--part', `${part}`, '--parts', `${parts}`, '--sample'];
+    const words = ['--part', `${part + 1}`, '--parts', `${parts}`, '--sample'];
     return Promise.all(names.map((name) => ended([...words, name])));
   });
   const codes = (await Promise.all(children)).flat();
   process.exitCode = codes.every((code) => code === 0) ? 0 : 1;
 } else {
-  const stratum = { part: Number(values.part ?? 0), parts: Number(values.parts) };
+  const stratum = { part: Number(values.part ?? 1), parts: Number(values.parts) };
   for (const name of names) {
     const started = process.cpuUsage();
     const { tried, refused, recovered, wrong } = damageSample(name, stratum);

@@ -90,6 +90,21 @@ test('a record that is damaged in memory and in its file is lost, said to be, an
   }
 });
 
+test('keys and tombstones are counted right when a record is lost whose kind was damaged', (t) => {
+  for (const name of ['key 7', 'key 10']) {
+    for (let bit = 4; bit < 8; bit++) {
+      const world = filled(bit, 'none');
+      const place = places(world.store).find((each) => each.key === name && isNewest(world, each));
+      if (place === undefined) return t.fail();
+      flipInMemory(place, 11, bit);
+      world.run(FOUND_WITHIN_MS);
+      const { keys, tombstones } = world.store.stats();
+      const deleted = name === 'key 10' ? 1 : 0;
+      t.deepEqual({ keys, tombstones }, { keys: KEYS * 0.9 - 1 + deleted, tombstones: KEYS / 10 - deleted });
+    }
+  }
+});
+
 test('a lost key is known again once it is written with a newer stamp', (t) => {
   const world = filled(7, 'none');
   const [, place] = places(world.store);
