@@ -10,6 +10,7 @@ import type { Turn } from './ports/turn.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
 import { Epochs } from './topology/epochs.js';
+import { Transfers } from './topology/transfers/transfers.js';
 
 /** What a node has once it belongs to a cluster. */
 export interface ClusterRooms {
@@ -17,6 +18,7 @@ export interface ClusterRooms {
   readonly replica: Replica;
   readonly membership: Membership;
   readonly replication: Replication;
+  readonly transfers: Transfers;
 }
 
 export interface ClusterOptions {
@@ -52,10 +54,14 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
         epochs.onUp(peer);
         replication.onUp(peer);
       },
-      onDown: (peer) => replication.onDown(peer),
+      onDown: (peer) => {
+        replication.onDown(peer);
+        transfers.onDown(peer);
+      },
       onFrame: (peer, bytes, view, start, end) => {
         const epoch = frameEpoch(view, start);
         if (epoch !== epochs.current.epoch) epochs.onShown(peer.number, epoch);
+        if (transfers.onReply(peer, bytes, view, start, end)) return;
         if (replication.onReply(peer, bytes, view, start, end)) return;
         if (!epochs.onReply(peer, bytes, view, start, end)) membership.onReply(bytes, view, start, end);
       },
@@ -95,14 +101,31 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     telemetry,
     first: topology,
     links: membership.links,
+    isPrepared: (next, onPrepared) => transfers.isPrepared(next, onPrepared),
     onLogging: (next, lsn) => replication.onLogging(next, lsn),
     onEpoch: (next) => {
       options.onEpoch(next);
       if (memberNumber(next, rooms.identity.uuid) === 0) return;
       membership.setMembers(sightingsOf(next));
       replication.onEpoch(next);
+      transfers.onEpoch(next);
     },
   });
+  const transfers = new Transfers({
+    self: self.number,
+    topology,
+    store,
+    lamport,
+    turn,
+    timers,
+    telemetry,
+    links: membership.links,
+    reachable: (member) => membership.reachable(member),
+    cursorOf: (member) => replication.cursorOf(member),
+    isPending: (partition) => replication.writes.hasPendingIn(partition),
+    onReturned: () => replication.onReturned(),
+    onReleased: (partition, node) => replication.audit.onReleased(partition, node),
+  });
   membership.start(sightingsOf(topology));
-  return { epochs, replica, membership, replication };
+  return { epochs, replica, membership, replication, transfers };
 }

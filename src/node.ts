@@ -26,6 +26,7 @@ import { SnapshotSessions } from './storage/snapshot-sessions.js';
 import type { Store } from './storage/store.js';
 import type { Epochs } from './topology/epochs.js';
 import { Founding } from './topology/founding.js';
+import type { Transfers } from './topology/transfers/transfers.js';
 
 /** What a node is doing. Changed by `Node` only. */
 type Phase = 'new' | 'running' | 'draining' | 'stopped';
@@ -120,6 +121,10 @@ export class Node {
     return this.#cluster?.replication;
   }
 
+  get transfers(): Transfers | undefined {
+    return this.#cluster?.transfers;
+  }
+
   get server(): Server | undefined {
     return this.#server;
   }
@@ -210,6 +215,7 @@ export class Node {
     this.#snapshots?.stop();
     this.#founding?.stop();
     this.#cluster?.epochs.stop();
+    this.#cluster?.transfers.stop();
     this.#cluster?.membership.stop();
     this.#server?.stop();
     const unlock = (error?: Error): void => {
@@ -280,6 +286,7 @@ export class Node {
       clientRequests,
       founding,
       epochs: () => this.#cluster?.epochs,
+      transfers: () => this.#cluster?.transfers,
       numberOf: (uuid) => memberNumber(this.#topology, uuid),
       epoch: () => this.#topology?.epoch ?? 0,
       membership: () => this.#cluster?.membership,

@@ -85,6 +85,42 @@ export const AUDIT_FETCH_MAX = 2048;
 /** An answer that does not come within this time is given up. */
 export const AUDIT_ANSWER_MS = 5000;
 
+/** Records in one page of a partition that moves, one more excepted: a page is taken in in 1 ms at 140 bytes a record. */
+export const TRANSFER_PAGE_BYTES: number = 256 * 1024;
+
+/** Pages and lists that a node makes for others at once, or that wait for its disk: 16 × 256 KiB = 4 MiB. */
+export const TRANSFER_ANSWERS_MAX = 16;
+
+/** A list ends once it has so many versions: one more slice of the index has 4096 at most, and the wire 8192 in a list. */
+export const TRANSFER_VERSIONS_REACHED = 4096;
+
+/** Slices of the index in one page or list: 64 × 0.3 ms = 20 ms of work, spread over as many turns. */
+export const TRANSFER_LIST_SLICES = 64;
+
+/** Partitions that a node fills at once: one waits for its source's disk while another one's page is on its way. */
+export const TRANSFER_FILLS_MAX = 4;
+
+/** Bytes of records that a node takes in a second unless the cluster is set otherwise: 128 pages, an eighth of a core. */
+export const TRANSFER_BYTES_PER_SECOND: number = 32 * 1024 * 1024;
+
+/** How often a node looks at what it has to fill or to hand over. */
+export const TRANSFER_TICK_MS = 20;
+
+/** After a failure, and while newer versions are on their way: a round trip, and the sync of a disk that is slow. */
+export const TRANSFER_WAIT_MS = 100;
+
+/** Looks at versions that are on their way before they are listed again: 2 seconds. */
+export const TRANSFER_LOOKS_MAX = 20;
+
+/** Partitions that a former owner hands over at once. */
+export const HANDOVERS_MAX = 4;
+
+/** Records on their way to an owner that lacks them: 64 × 1 MiB at worst. */
+export const HANDOVER_REPAIRS_MAX = 64;
+
+/** How often a former owner tells what it still has: whoever was not connected, or in another epoch, hears it then. */
+export const HOLDINGS_INTERVAL_MS = 500;
+
 /** Scans that a node drives at once; one more is refused. Each holds 7 pages of 32 KiB at most: 1.4 MiB altogether. */
 export const SCANS_MAX = 6;
 

@@ -1,7 +1,10 @@
 import { ReadOperation } from './read-operation.js';
 
-/** Quorum reads under way at once: a slot number is the low half of the correlation id sent to replicas. */
-const OPERATIONS_MAX = 65_536;
+/**
+ * Quorum reads under way at once: a slot number is the low half of the correlation id sent to replicas. The last one is
+ * left to repairs that no read sends (`topology/transfers/peer-asks.ts`).
+ */
+const OPERATIONS_MAX = 65_535;
 
 /** The quorum reads of a node, in slots that are used again: nothing is allocated per read. */
 export class ReadSlots {

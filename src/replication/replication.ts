@@ -96,12 +96,9 @@ export class Replication {
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
     this.localReads = new LocalReads(options);
     this.forwarder = new Forwarder(options);
-    const onReturned = (): void => {
-      for (const stream of this.streams) stream?.onReturned();
-    };
-    this.audit = new Audit({ ...options, sets: this.sets, onReturned });
+    this.audit = new Audit({ ...options, sets: this.sets, onReturned: () => this.onReturned() });
     options.replica.onStored = (node) => {
-      if (node === self) onReturned();
+      if (node === self) this.onReturned();
     };
     this.scanPages = new ScanPages(store.scanWindow, timers, options.turn);
     this.scans = new ScanCoordinator({ ...options, sets: this.sets, hashSeed: this.hashSeed, pages: this.scanPages });
@@ -144,6 +141,16 @@ export class Replication {
     this.audit.onEpoch(topology);
     this.#evictor?.onLiveness();
     this.writes.release();
+  }
+
+  /** Versions that this node had coordinated, and lost in a crash, came back, and stand at the end of the log. */
+  onReturned(): void {
+    for (const stream of this.streams) stream?.onReturned();
+  }
+
+  /** Up to where in the log a member has acknowledged all that this node coordinated for it. */
+  cursorOf(member: number): number {
+    return this.streams[member]?.cursor ?? 0;
   }
 
   /** Requests of clients that are not answered yet. */
@@ -278,7 +285,9 @@ export class Replication {
     if (cursor.node !== this.#options.self) return false;
     const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
     if (!this.sets.ofHash(hash).members.includes(peer)) return false;
-    return cursor.lsn > this.#ownedSince.of(peer, partitionOfHash(hash, this.sets.partitions));
+    const partition = partitionOfHash(hash, this.sets.partitions);
+    // What was dropped here was handed over before, and may be deleted and purged by now.
+    return cursor.lsn > Math.max(this.#ownedSince.of(peer, partition), this.#options.store.droppedLsn(partition));
   }
 
   readonly #sweep = (): void => {

@@ -1,4 +1,4 @@
-import { Feature, Opcode } from '@memdb/protocol';
+import { Feature, Opcode, partitionOfHash } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
@@ -108,6 +108,14 @@ export class WriteCoordinator {
   /** Whether a write to a key with this hash is under way here. */
   hasPending(hash: number): boolean {
     return this.#queues.some((queue) => queue.size !== 0 && queue.unsettled().some((write) => write.hash === hash));
+  }
+
+  /** Whether a write to a key of the partition is under way here. */
+  hasPendingIn(partition: number): boolean {
+    const { partitions } = this.#options.sets;
+    return this.#queues.some((queue) => {
+      return queue.size !== 0 && queue.unsettled().some(({ hash }) => partitionOfHash(hash, partitions) === partition);
+    });
   }
 
   /** Writes that are not answered yet. */

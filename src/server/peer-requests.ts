@@ -26,6 +26,7 @@ import type { Store } from '../storage/store.js';
 import type { Answer } from '../topology/answer.js';
 import type { Epochs } from '../topology/epochs.js';
 import type { Founding } from '../topology/founding.js';
+import type { Transfers } from '../topology/transfers/transfers.js';
 import type { ClientRequests } from './client-requests.js';
 import type { Session } from './session.js';
 
@@ -38,6 +39,7 @@ export interface PeerRequestsOptions {
   readonly founding: Founding;
   /** Undefined until the cluster is founded. */
   readonly epochs: () => Epochs | undefined;
+  readonly transfers: () => Transfers | undefined;
   /** 0 until the cluster is founded. */
   readonly epoch: () => number;
   /** Number of the member with that UUID; 0 for a stranger. */
@@ -111,6 +113,12 @@ export class PeerRequests {
         } else this.#refuseEpoch(session, opcode, correlation, frameEpoch(view, start));
         return;
       }
+      case Opcode.transferProgress:
+      case Opcode.transferList:
+      case Opcode.transferPage:
+      case Opcode.holdings:
+        this.#onTransfer(session, opcode, correlation, bytes, view, start, end);
+        return;
       default:
         if (isAuditOpcode(opcode)) {
           this.#onAudit(session, opcode, correlation, view, start, end);
@@ -132,6 +140,30 @@ export class PeerRequests {
     const asked = frameEpoch(view, start);
     if (replica() === undefined || asked !== epoch()) this.#refuseEpoch(session, opcode, correlation, asked);
     else audit.onRequest(session, opcode, correlation, view, start + FRAME_HEADER_BYTES, end);
+  }
+
+  #onTransfer(
+    session: Session,
+    opcode: number,
+    correlation: number,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): void {
+    const { epoch, numberOf } = this.#options;
+    const transfers = this.#options.transfers();
+    const asked = frameEpoch(view, start);
+    const counts = transfers !== undefined && asked === epoch();
+    if (opcode === Opcode.holdings) {
+      const member = session.state.kind === 'open' ? numberOf(session.state.peer.identity) : 0;
+      if (counts) transfers.onHoldings(member, bytes, view, start + FRAME_HEADER_BYTES, end);
+      return;
+    }
+    session.inflight++;
+    if (counts) {
+      transfers.onRequest(this.#answer(session), opcode, correlation, bytes, view, start + FRAME_HEADER_BYTES, end);
+    } else this.#refuseEpoch(session, opcode, correlation, asked);
   }
 
   #refuseEpoch(session: Session, opcode: number, correlation: number, asked: number): void {

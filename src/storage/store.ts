@@ -331,6 +331,11 @@ export class Store {
     this.#drops.begin(partition, done);
   }
 
+  /** Nothing of the partition with an LSN up to here counts; 0: it was never dropped. */
+  droppedLsn(partition: number): number {
+    return this.#catalog.dropped[partition];
+  }
+
   /** Calls `done` once everything appended so far is on the device, also in mode `interval`; at once in mode `none`. */
   syncNow(done: () => void): void {
     if (this.#files === undefined) done();

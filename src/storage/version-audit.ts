@@ -145,15 +145,20 @@ export class VersionAudit {
     const listed: ListedVersion[] = [];
     index.each(partition, (hash, location) => {
       if (bucketOfHash(hash) !== bucket || listed.length === limit) return;
-      const { view } = segments.segmentAt(location);
-      const offset = segments.offsetAt(location);
-      listed.push({
-        hash,
-        counter: recordCounter(view, offset),
-        node: recordNode(view, offset),
-        kind: kindOf(recordKindLength(view, offset)),
-      });
+      listed.push(listedVersion(hash, segments.segmentAt(location).view, segments.offsetAt(location)));
     });
+    return listed;
+  }
+
+  /** The newest versions of all keys with one of these hashes. */
+  ofHashes(hashes: ReadonlySet<number>): ListedVersion[] {
+    const { index, segments } = this.#catalog;
+    const listed: ListedVersion[] = [];
+    for (const hash of hashes) {
+      index.eachOfHash(hash, (location) => {
+        listed.push(listedVersion(hash, segments.segmentAt(location).view, segments.offsetAt(location)));
+      });
+    }
     return listed;
   }
 
@@ -190,6 +195,15 @@ export class VersionAudit {
     });
     for (const { segment, offset } of damaged) this.#catalog.repair(segment, offset);
   }
+}
+
+function listedVersion(hash: number, view: DataView, offset: number): ListedVersion {
+  return {
+    hash,
+    counter: recordCounter(view, offset),
+    node: recordNode(view, offset),
+    kind: kindOf(recordKindLength(view, offset)),
+  };
 }
 
 function lsnAt(segment: Segment, offset: number): number {

@@ -52,6 +52,8 @@ export interface EpochsOptions {
   readonly first: WireTopology;
   /** By member number. */
   readonly links: readonly (PeerLink | undefined)[];
+  /** Whether the node may enter an epoch now; if not, `onPrepared` is called when it may. */
+  readonly isPrepared: (topology: WireTopology, onPrepared: () => void) => boolean;
   /** What is to stand in the log before an epoch does, in the turn in which it is logged: the log's end then is `lsn`. */
   readonly onLogging: (topology: WireTopology, lsn: number) => void;
   /** An epoch is in force from now on; it is durable. */
@@ -138,7 +140,7 @@ export class Epochs {
    * the one in force: then two values were decided, and nothing may go on.
    */
   learn(encoded: Uint8Array): void {
-    const { store, onLogging, telemetry } = this.#options;
+    const { store, isPrepared, onLogging, telemetry } = this.#options;
     const topology = decodeTopology(encoded, viewOf(encoded), 0, encoded.length);
     if (topology.epoch < this.#current.epoch) return;
     if (topology.epoch === this.#current.epoch) {
@@ -149,6 +151,7 @@ export class Epochs {
       telemetry.log('error', 'epoch-of-another-cluster', { epoch: topology.epoch });
       return;
     }
+    if (!isPrepared(topology, () => this.learn(encoded))) return;
     // Without room for it, it is learned again from the next frame that shows it.
     const bytes = recordBytes(EPOCH_META.length, encoded.length) * 2;
     if (store.room(bytes, RecordKind.tombstone) !== 'ok') return;

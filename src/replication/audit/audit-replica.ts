@@ -12,7 +12,7 @@ import {
   ProtocolError,
 } from '@memdb/protocol';
 import { AUDIT_ANSWERS_HELD_MAX, STREAM_RUN_BYTES_MAX } from '../../model/limits.js';
-import { recordChecksum, recordLsnLow, recordSalt } from '../../model/record.js';
+import { appendMoved } from '../../storage/moved-record.js';
 import type { Store } from '../../storage/store.js';
 import { AUDIT_BUCKETS } from '../../storage/version-table.js';
 import type { Replies, ReplyTarget } from '../replies.js';
@@ -82,14 +82,7 @@ export class AuditReplica {
         const run = new OutgoingBuffer();
         for (const version of versions) {
           if (run.end >= STREAM_RUN_BYTES_MAX) break;
-          this.#store.audit.find(version, (segment, offset, bytes) => {
-            const at = run.reserve(bytes);
-            run.bytes.set(segment.bytes.subarray(offset, offset + bytes), at);
-            // As if it stood at this offset of generation 0.
-            const lsnLow = recordLsnLow(segment.view, offset);
-            const moved = recordSalt(0, at, lsnLow) - recordSalt(segment.generation, offset, lsnLow);
-            run.view.setUint32(at + 4, recordChecksum(run.view, at) + moved, true);
-          });
+          this.#store.audit.find(version, (segment, offset, bytes) => appendMoved(run, segment, offset, bytes));
         }
         this.#answerSynced(target, Opcode.auditFetch, correlation, run.bytes.subarray(0, run.end));
       }

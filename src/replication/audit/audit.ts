@@ -70,7 +70,8 @@ export class Audit {
 
   /**
    * Another epoch is in force. Evidence of an earlier one is void: who owns what may be another, and whoever became an
-   * owner holds nothing yet. While a partition changes owners it is not purged, for want of evidence about the new ones.
+   * owner holds nothing yet. While a partition changes owners it is not purged, for want of evidence about the new ones;
+   * nor while somebody who owned it has not said that it is rid of it (`onReleased`).
    */
   onEpoch(topology: WireTopology): void {
     this.purger = this.#configure(topology);
@@ -101,7 +102,8 @@ export class Audit {
         partitions: topology.partitions,
         onEqual: (partition) => {
           this.purger.onEqual(partition);
-          for (const key of store.audit.lostIn(partition)) this.#settle(key, this.#others.get(partition) ?? []);
+          const owners = [...sets.preference(partition)].filter((owner) => owner !== self);
+          for (const key of store.audit.lostIn(partition)) this.#settle(key, owners);
         },
         self,
         onFetched: (returned) => {
@@ -126,6 +128,17 @@ export class Audit {
       () => this.purger.blockedBy(member),
       { member },
     );
+  }
+
+  /** A former owner has said in this epoch that it is rid of the partition: nothing depends on it any more. */
+  onReleased(partition: number, node: number): void {
+    if (this.#options.sets.ofPartition(partition).members.includes(node)) return;
+    const others = this.#others.get(partition);
+    if (others?.includes(node) === true)
+      this.#others.set(
+        partition,
+        others.filter((other) => other !== node),
+      );
   }
 
   stop(): void {

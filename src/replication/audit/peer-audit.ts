@@ -18,7 +18,6 @@ import {
   frameFlags,
   frameOpcode,
   Opcode,
-  ProtocolError,
 } from '@memdb/protocol';
 import type { PeerLink } from '../../membership/peer-link.js';
 import {
@@ -31,13 +30,13 @@ import {
   AUDIT_TABLES_PER_TICK,
   AUDIT_TICK_MS,
 } from '../../model/limits.js';
-import { StorageError } from '../../storage/storage-error.js';
+import { ingestRecords } from '../../storage/ingest-records.js';
+import { missingVersions } from '../../storage/missing-versions.js';
 import type { Store } from '../../storage/store.js';
 import { AUDIT_TABLE_WORDS } from '../../storage/version-table.js';
 import type { AuditCounters } from './audit-counters.js';
 import { Evidence } from './evidence.js';
 import { Focus } from './focus.js';
-import { missingVersions } from './missing-versions.js';
 
 export interface PeerAuditOptions {
   readonly store: Store;
@@ -258,7 +257,7 @@ export class PeerAudit {
     const { store, counters } = this.#options;
     const before = store.lastLsn;
     // No room: the partition stays different, and the next cycle tries again.
-    const stored = ingest(store, bytes, view, body, end);
+    const stored = ingestRecords(store, bytes, view, body, end);
     counters.repaired.value += store.lastLsn - before;
     focus.fetched ||= store.lastLsn !== before;
     if (store.lastLsn !== before) this.#options.onFetched(focus.returning);
@@ -276,16 +275,5 @@ export class PeerAudit {
     const at = link.begin(opcode, 0, correlation, 0, body.length);
     link.out.bytes.set(body, at);
     return correlation;
-  }
-}
-
-function ingest(store: Store, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
-  try {
-    return store.ingestRun(bytes, view, start, end, 0, 0, true, () => {});
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'bad-run') {
-      throw new ProtocolError('bad-request', start, error.message);
-    }
-    throw error;
   }
 }

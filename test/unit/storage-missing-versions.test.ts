@@ -1,8 +1,8 @@
 import type { AuditVersion } from '@memdb/protocol';
 import test from 'ava';
 import { RecordKind } from '../../src/model/record.js';
-import { missingVersions } from '../../src/replication/audit/missing-versions.js';
 import { NO_FLOOR } from '../../src/storage/floors.js';
+import { missingVersions } from '../../src/storage/missing-versions.js';
 
 const none = (): boolean => false;
 const value = (hash: number, counter: number, node = 1): AuditVersion => ({

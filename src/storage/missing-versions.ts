@@ -1,6 +1,6 @@
 import { type AuditVersion, compareStamps } from '@memdb/protocol';
-import { compareVersions } from '../../model/version-order.js';
-import type { Floor } from '../../storage/floors.js';
+import { compareVersions } from '../model/version-order.js';
+import type { Floor } from './floors.js';
 
 /**
  * Which of a peer's versions in a bucket this replica lacks: those that are newer than what it holds, or of keys that it
@@ -8,15 +8,15 @@ import type { Floor } from '../../storage/floors.js';
  * What lies at or below the floor of this replica is not lacking: it was purged here, or is older than all
  * that was; unless the key was lost here to damage.
  */
-export function missingVersions(
+export function missingVersions<V extends AuditVersion>(
   own: readonly AuditVersion[],
-  theirs: readonly AuditVersion[],
+  theirs: readonly V[],
   floor: Floor,
   isLost: (hash: number) => boolean,
-): AuditVersion[] {
+): V[] {
   const ownByHash = byHash(own);
   const theirsByHash = byHash(theirs);
-  const missing: AuditVersion[] = [];
+  const missing: V[] = [];
   for (const [hash, versions] of theirsByHash) {
     const held = ownByHash.get(hash) ?? [];
     for (const version of versions) {
@@ -35,8 +35,8 @@ function compare(a: AuditVersion, b: AuditVersion): number {
   return compareVersions(a.counter, a.node, a.kind, b.counter, b.node, b.kind);
 }
 
-function byHash(versions: readonly AuditVersion[]): Map<number, AuditVersion[]> {
-  const map = new Map<number, AuditVersion[]>();
+function byHash<V extends AuditVersion>(versions: readonly V[]): Map<number, V[]> {
+  const map = new Map<number, V[]>();
   for (const version of versions) {
     const known = map.get(version.hash);
     if (known === undefined) map.set(version.hash, [version]);
