@@ -58,6 +58,8 @@ export function registerGauges(node: Node, telemetry: Telemetry): void {
   telemetry.gauge('epoch', 'Topology epoch; 0 before the cluster is formed.', () => node.topology?.epoch ?? 0);
   telemetry.gauge('keys', 'Keys with a value.', () => store.stats().keys);
   telemetry.gauge('tombstones', 'Keys whose newest version is a deletion.', () => store.stats().tombstones);
+  telemetry.gauge('serial_keys', 'Keys that take serial operations.', () => store.serial.keys);
+  telemetry.gauge('serial_tombstones', 'Serial keys without a value: they stay.', () => store.serial.tombstones);
   telemetry.gauge('expired_keys', 'Values past their deadline that still take memory.', () => store.expired.count);
   telemetry.gauge('accounted_bytes', 'Memory that max_memory counts.', () => store.stats().accountedBytes);
   telemetry.gauge('log_disk_bytes', 'Bytes of log files.', () => store.stats().logBytesOnDisk);

@@ -34,6 +34,7 @@ export { keyHash, partitionOfHash } from './key-hash.js';
 export * from './key-request.js';
 export * from './limits.js';
 export { Consistency, FEATURES_KNOWN, Feature, Flag, Opcode, RequestOption, Role } from './opcodes.js';
+export * from './operation-id.js';
 export { type ByteSink, flushTo, OUTGOING_START_BYTES, OutgoingBuffer } from './outgoing-buffer.js';
 export * from './peer-messages.js';
 export { writeFrame } from './plain-frame.js';
@@ -45,6 +46,7 @@ export {
 } from './quorum-get-reply.js';
 export * from './reply.js';
 export * from './scan.js';
+export * from './serial-state.js';
 export * from './stamp.js';
 export { decodeTopology, encodeTopology, type NodeStanding, type WireNode, type WireTopology } from './topology.js';
 export type { WireChange, WireFormerOwner, WirePending, WireRemoved, WireSetting } from './topology-rest.js';

@@ -36,6 +36,8 @@ export const ScanReach = {
 export interface ScanEntry {
   readonly key: Uint8Array;
   readonly absent: boolean;
+  /** Of a serial key: it beats all plain versions, and its stamp is that of the ballot in which it was accepted. */
+  readonly serial: boolean;
   readonly stamp: WireStamp;
 }
 
@@ -52,7 +54,7 @@ const REQUEST_FIXED_BYTES = 12;
 const REPLY_FIXED_BYTES = 16;
 /** reach 1 + zero 3 + position 4 + entries 4 + floor 12. */
 export const REPLICA_PAGE_FIXED_BYTES = 24;
-/** key length 2 + absent 1 + zero 1 + stamp 12. */
+/** key length 2 + absent 1 + serial 1 + stamp 12. */
 export const SCAN_ENTRY_FIXED_BYTES = 16;
 
 /** Odd, so that mixing loses nothing: 2^32 divided by the golden ratio. */
@@ -135,6 +137,7 @@ export function decodeScanReply(bytes: Uint8Array, view: DataView, start: number
 export function appendScanEntry(
   out: OutgoingBuffer,
   absent: boolean,
+  serial: boolean,
   counter: number,
   node: number,
   source: Uint8Array,
@@ -143,7 +146,7 @@ export function appendScanEntry(
   length: number,
 ): void {
   const at = out.reserve(SCAN_ENTRY_FIXED_BYTES);
-  out.view.setUint32(at, length | (absent ? 0x10000 : 0), true);
+  out.view.setUint32(at, length | (absent ? 0x10000 : 0) | (serial ? 0x1000000 : 0), true);
   writeStamp(out.view, at + 4, counter, node);
   out.appendRange(source, sourceView, start, length);
 }
@@ -180,9 +183,9 @@ export function decodeReplicaPage(bytes: Uint8Array, view: DataView, start: numb
   for (let index = 0; index < count; index++) {
     const keyBytes = readKeyLength(body, 'key');
     const absent = body.u8('absent') === 1;
-    body.zeros(1);
+    const serial = body.u8('serial') === 1;
     const stamp = body.stamp();
-    entries.push({ key: body.bytes(keyBytes, 'key'), absent, stamp });
+    entries.push({ key: body.bytes(keyBytes, 'key'), absent, serial, stamp });
   }
   body.finish();
   return { reach, position, floor, entries };

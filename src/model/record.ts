@@ -1,3 +1,5 @@
+import { isSerialState } from '@memdb/protocol';
+
 /**
  * The record: the unit of the log in memory, on disk and on the wire (docs/log-format.md). Little-endian, 4-byte
  * aligned:
@@ -24,6 +26,8 @@ export const RecordKind = {
   tombstone: 3,
   /** The node's own state; the key is its name. Never sent to a peer. */
   meta: 4,
+  /** What an acceptor knows of a serial key; its stamp is that of the accepted ballot (`model/serial-record.ts`). */
+  serial: 5,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -90,9 +94,15 @@ export function recordFlags(view: DataView, offset: number): number {
 /** Whether this version understands the flags of a record whose lengths were checked. Hot. */
 export function hasKnownFlags(view: DataView, offset: number): boolean {
   const flags = recordFlags(view, offset);
-  if (flags === 0) return true;
   const kindLength = recordKindLength(view, offset);
+  const isSerial = kindOf(kindLength) === RecordKind.serial;
+  if (flags === 0 && !isSerial) return true;
   const keyLength = recordKeyLength(view, offset);
+  if (isSerial) {
+    const end = offset + lengthOf(kindLength);
+    const body = offset + RECORD_HEADER_BYTES + keyLength;
+    return flags === 0 && isSerialState(view, body, end, recordCounter(view, offset));
+  }
   if (flags !== RecordFlag.expires || kindOf(kindLength) !== RecordKind.value) return false;
   return (
     lengthOf(kindLength) >= RECORD_HEADER_BYTES + keyLength + EXPIRY_BYTES &&

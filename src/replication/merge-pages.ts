@@ -64,7 +64,7 @@ export function mergePages(
       cursor.move();
     }
     // At or below the floor of a replica that lacks it, a value was read before its deletion came there and was purged.
-    if (!newest.absent && isNewer(newest.stamp, floor)) present(key);
+    if (!newest.absent && (newest.serial || isNewer(newest.stamp, floor))) present(key);
   }
   if (limit.position === TWO_32) return { kind: 'end' };
   return { kind: 'place', ...limit };
@@ -125,7 +125,8 @@ function isWithin(key: Bound, limit: Bound): boolean {
 
 /** Newer, or at one stamp an eviction that has not come to the other replica yet (model/version-order.ts). */
 function replaces(entry: ScanEntry, other: ScanEntry): boolean {
-  const { stamp, absent } = entry;
+  const { stamp, absent, serial } = entry;
+  if (serial !== other.serial) return serial;
   if (isNewer(stamp, other.stamp)) return true;
   return (
     absent && !other.absent && compareStamps(stamp.counter, stamp.node, other.stamp.counter, other.stamp.node) === 0

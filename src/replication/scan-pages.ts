@@ -1,7 +1,13 @@
-import { appendScanEntry, encodeReplicaPage, OutgoingBuffer, type ScanPlace, ScanReach } from '@memdb/protocol';
+import {
+  appendScanEntry,
+  encodeReplicaPage,
+  OutgoingBuffer,
+  type ScanPlace,
+  ScanReach,
+  serialStamp,
+} from '@memdb/protocol';
 import { SCAN_PAGE_BYTES, SCAN_PAGE_SLICES, SCAN_PAGES_MAX } from '../model/limits.js';
 import {
-  isExpired,
   kindOf,
   RECORD_HEADER_BYTES,
   RecordKind,
@@ -11,6 +17,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
+import { recordHasValue, serialBodyAt, valueExpiresAtMs } from '../model/serial-record.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import { type Floor, NO_FLOOR } from '../storage/floors.js';
@@ -136,12 +143,18 @@ export class ScanPages {
     const segment = this.#window.segmentOf(place);
     const offset = this.#window.offsetOf(place);
     const { bytes, view } = segment;
-    const isValue = kindOf(recordKindLength(view, offset)) === RecordKind.value;
-    const absent = !isValue || isExpired(view, offset, nowMs);
-    const counter = recordCounter(view, offset);
+    const expiresAtMs = valueExpiresAtMs(view, offset);
+    const absent = !recordHasValue(view, offset) || (expiresAtMs !== 0 && expiresAtMs <= nowMs);
+    let counter = recordCounter(view, offset);
+    let node = recordNode(view, offset);
     const keyLength = recordKeyLength(view, offset);
     const keyStart = offset + RECORD_HEADER_BYTES;
-    appendScanEntry(job.entries, absent, counter, recordNode(view, offset), bytes, view, keyStart, keyLength);
+    // What a bare promise found is a plain version still; what was accepted beats all plain ones, and goes by its ballot.
+    const serial = kindOf(recordKindLength(view, offset)) === RecordKind.serial && counter !== 0;
+    if (kindOf(recordKindLength(view, offset)) === RecordKind.serial && counter === 0) {
+      ({ counter, node } = serialStamp(view, serialBodyAt(view, offset), counter, node));
+    }
+    appendScanEntry(job.entries, absent, serial, counter, node, bytes, view, keyStart, keyLength);
     job.lsn = Math.max(job.lsn, segment.lsnOf(recordLsnLow(view, offset)));
     job.count++;
   }

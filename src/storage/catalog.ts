@@ -12,6 +12,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
+import { compareSerialRecords, recordHasValue } from '../model/serial-record.js';
 import { decodeFloor, Floors, isRecordPurgedBy, type KeptFloor, partitionOfFloorMeta } from './floors.js';
 import { KeyIndex } from './key-index.js';
 import { LostKeys } from './lost-keys.js';
@@ -61,12 +62,17 @@ export class Catalog {
   hashSeed: number;
   keys = 0;
   tombstones = 0;
+  /** Keys in the index that are serial, and those among them that have no value: they stay. */
+  serialKeys = 0;
+  serialTombstones = 0;
   liveBytes = 0;
   /** The highest counter of any stamp that was admitted. */
   highestCounter = 0;
   /** After a verdict other than `newest`: the stamp that the index holds. */
   heldCounter = 0;
   heldNode = 0;
+  /** It is that of a serial key, which takes no plain version: its counter is that of a ballot. */
+  heldSerial = false;
 
   constructor(segments: SegmentTable, placement: Placement) {
     this.segments = segments;
@@ -96,7 +102,7 @@ export class Catalog {
     this.hashSeed = placement.hashSeed;
   }
 
-  /** Admits the value or tombstone at `offset`, whose key hashes to `hash`. `bytes` is its padded size. Hot. */
+  /** Admits the version of a key at `offset`, value, tombstone or serial state, whose key hashes to `hash`. `bytes` is its padded size. Hot. */
   admit(
     segment: Segment,
     offset: number,
@@ -112,7 +118,7 @@ export class Catalog {
     const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
     const partition = this.index.foundPartition;
     if (held === 0) {
-      if (this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {
+      if (kind !== RecordKind.serial && this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {
         this.#noteRefused(segment, offset, kind, bytes);
         return this.#belowFloor(partition);
       }
@@ -120,7 +126,7 @@ export class Catalog {
     } else {
       const heldSegment = this.segments.segmentAt(held);
       const heldOffset = this.segments.offsetAt(held);
-      const verdict = this.#compare(heldSegment.view, heldOffset, kind, counter, node);
+      const verdict = this.#compareAt(heldSegment.view, heldOffset, segment.view, offset, kind, counter, node);
       if (verdict !== Verdict.newest) {
         this.#noteRefused(segment, offset, kind, bytes);
         return verdict;
@@ -128,11 +134,10 @@ export class Catalog {
       this.index.replaceFound(this.segments.locationOf(segment, offset));
       this.index.noteWritten(kind !== RecordKind.tombstone);
       this.#retire(heldSegment, heldOffset, partition, hash);
-      if (this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
+      if (kind !== RecordKind.serial && this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
     }
     this.versions.add(partition, hash, kind, segment.view, offset);
-    if (kind === RecordKind.tombstone) this.tombstones++;
-    else this.keys++;
+    this.#count(segment.view, offset, kind, 1);
     segment.gainLive(offset, bytes);
     this.liveBytes += bytes;
     return Verdict.newest;
@@ -151,7 +156,8 @@ export class Catalog {
     const held = this.index.find(hash, view, keyStart, keyLength);
     if (held === 0) {
       const partition = this.index.foundPartition;
-      const below = this.floors.covers(partition, counter, node) && !this.lost.has(hash);
+      const isCovered = kind !== RecordKind.serial && this.floors.covers(partition, counter, node);
+      const below = isCovered && !this.lost.has(hash);
       return below ? this.#belowFloor(partition) : Verdict.newest;
     }
     return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), kind, counter, node);
@@ -191,13 +197,13 @@ export class Catalog {
       const held = this.#metas.get(this.#metaName(segment, offset));
       return held?.segment === segment && held.offset === offset ? Fate.move : Fate.drop;
     }
-    if (kind !== RecordKind.value && kind !== RecordKind.tombstone) return Fate.drop;
+    if (!isVersion(kind)) return Fate.drop;
     const keyLength = recordKeyLength(view, offset);
     const keyStart = offset + RECORD_HEADER_BYTES;
     const hash = keyHash(segment.bytes, view, keyStart, keyLength, this.hashSeed);
     if (this.index.findLocation(hash, this.segments.locationOf(segment, offset))) return Fate.move;
     // The common case, decided without a look at the newer version.
-    if (kind === RecordKind.value && recordFlags(view, offset) === 0) return Fate.drop;
+    if (kind !== RecordKind.tombstone && recordFlags(view, offset) === 0) return Fate.drop;
     if (this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
     // What was dropped with its partition, a start leaves out, and all older versions with it.
     if (segment.lsnOf(recordLsnLow(view, offset)) <= this.dropped[this.index.foundPartition]) return Fate.drop;
@@ -325,6 +331,8 @@ export class Catalog {
   rebuild(): void {
     this.keys = 0;
     this.tombstones = 0;
+    this.serialKeys = 0;
+    this.serialTombstones = 0;
     this.liveBytes = 0;
     this.#metas.clear();
     for (const segment of this.segments.ordered) {
@@ -346,20 +354,48 @@ export class Catalog {
       if (kind === RecordKind.meta) {
         this.applyDrop(this.admitMeta(segment, offset, segment.lsnOf(recordLsnLow(view, offset))));
       }
-      if (kind !== RecordKind.value && kind !== RecordKind.tombstone) continue;
+      if (!isVersion(kind)) continue;
       const keyLength = recordKeyLength(view, offset);
       const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
       this.admit(segment, offset, size, kind, recordCounter(view, offset), recordNode(view, offset), hash, keyLength);
     }
   }
 
+  #compareAt(
+    heldView: DataView,
+    heldOffset: number,
+    view: DataView,
+    offset: number,
+    kind: number,
+    counter: number,
+    node: number,
+  ): number {
+    if (kind !== RecordKind.serial || kindOf(recordKindLength(heldView, heldOffset)) !== RecordKind.serial) {
+      return this.#compare(heldView, heldOffset, kind, counter, node);
+    }
+    // Both are states of this node's acceptor.
+    const order = compareSerialRecords(view, offset, heldView, heldOffset);
+    if (order > 0) return Verdict.newest;
+    return order === 0 ? Verdict.duplicate : Verdict.superseded;
+  }
+
   #compare(heldView: DataView, heldOffset: number, kind: number, counter: number, node: number): number {
     const heldCounter = recordCounter(heldView, heldOffset);
     const heldNode = recordNode(heldView, heldOffset);
+    const heldKind = kindOf(recordKindLength(heldView, heldOffset));
+    this.heldSerial = heldKind === RecordKind.serial;
+    if (kind !== heldKind) {
+      if (kind === RecordKind.serial) return Verdict.newest;
+      if (heldKind === RecordKind.serial) {
+        this.heldCounter = heldCounter;
+        this.heldNode = heldNode;
+        return Verdict.superseded;
+      }
+    }
     const order = compareStamps(counter, node, heldCounter, heldNode);
     if (order > 0) return Verdict.newest;
     // An eviction of exactly the value that is held (model/version-order.ts).
-    if (order === 0 && kind === RecordKind.tombstone && isValue(heldView, heldOffset)) return Verdict.newest;
+    if (order === 0 && kind === RecordKind.tombstone && heldKind === RecordKind.value) return Verdict.newest;
     this.heldCounter = heldCounter;
     this.heldNode = heldNode;
     return order === 0 ? Verdict.duplicate : Verdict.superseded;
@@ -369,6 +405,7 @@ export class Catalog {
   #belowFloor(partition: number): number {
     this.heldCounter = this.floors.counters[partition];
     this.heldNode = this.floors.nodes[partition];
+    this.heldSerial = false;
     return Verdict.superseded;
   }
 
@@ -390,10 +427,20 @@ export class Catalog {
     const kind = kindOf(kindLength);
     this.versions.remove(partition, hash, kind, segment.view, offset);
     const bytes = paddedRecordBytes(lengthOf(kindLength));
-    if (kind === RecordKind.tombstone) this.tombstones--;
-    else this.keys--;
+    this.#count(segment.view, offset, kind, -1);
     this.#noteHiding(segment, offset, kind, bytes);
     this.#loseLive(segment, offset, bytes);
+  }
+
+  /** A version came into the index (`by` 1), or left it (-1). */
+  #count(view: DataView, offset: number, kind: number, by: number): void {
+    const hasValue = recordHasValue(view, offset);
+    if (kind === RecordKind.serial) {
+      this.serialKeys += by;
+      if (!hasValue) this.serialTombstones += by;
+    }
+    if (hasValue) this.keys += by;
+    else this.tombstones += by;
   }
 
   #loseLive(segment: Segment, offset: number, bytes: number): void {
@@ -407,8 +454,9 @@ export class Catalog {
   }
 }
 
-function isValue(view: DataView, offset: number): boolean {
-  return kindOf(recordKindLength(view, offset)) === RecordKind.value;
+/** Whether a record of this kind is a version of a key. */
+export function isVersion(kind: number): boolean {
+  return kind === RecordKind.value || kind === RecordKind.tombstone || kind === RecordKind.serial;
 }
 
 function sizeAt(view: DataView, offset: number): number {

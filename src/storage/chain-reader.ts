@@ -15,7 +15,7 @@ import {
   recordSalt,
 } from '../model/record.js';
 import { BATCH_HEADER_BYTES, provenOffsetOf, provenSegmentOf } from './batch-header.js';
-import type { Catalog } from './catalog.js';
+import { type Catalog, isVersion } from './catalog.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
 import type { Segment } from './segment.js';
 import { COPY_ID_FIRST, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
@@ -72,7 +72,7 @@ export class ChainReader {
       const kind = kindOf(kindLength);
       const keyLength = recordKeyLength(view, offset);
       if (RECORD_HEADER_BYTES + keyLength > length || !hasKnownFlags(view, offset)) this.#unsupported(segment, offset);
-      if (kind === RecordKind.value || kind === RecordKind.tombstone) {
+      if (isVersion(kind)) {
         this.#offsets[this.#waiting] = offset;
         this.#hashes[this.#waiting] = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
         if (++this.#waiting === ADMITTED_TOGETHER) this.#admitWaiting(segment);

@@ -40,13 +40,18 @@ export function evictRegion(catalog: Catalog, { segment, file, start, end }: Dam
 function recount(catalog: Catalog, partition: number, lost: number): void {
   const { versions, segments, index } = catalog;
   const tombstones = versions.tombstones[partition];
+  const serial = versions.serial[partition];
+  const serialTombstones = versions.serialTombstones[partition];
   versions.clear(partition);
   index.each(partition, (hash, location) => {
     const { view } = segments.segmentAt(location);
     const offset = segments.offsetAt(location);
     versions.add(partition, hash, kindOf(recordKindLength(view, offset)), view, offset);
   });
-  const lostTombstones = tombstones - versions.tombstones[partition];
+  const lostSerialTombstones = serialTombstones - versions.serialTombstones[partition];
+  const lostTombstones = tombstones - versions.tombstones[partition] + lostSerialTombstones;
+  catalog.serialKeys -= serial - versions.serial[partition];
+  catalog.serialTombstones -= lostSerialTombstones;
   catalog.tombstones -= lostTombstones;
   catalog.keys -= lost - lostTombstones;
 }

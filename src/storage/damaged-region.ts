@@ -104,7 +104,7 @@ function isPlausible(segment: Segment, at: number): boolean {
   const kindLength = recordKindLength(segment.view, at);
   const kind = kindOf(kindLength);
   const length = lengthOf(kindLength);
-  if (kind < RecordKind.batchHeader || kind > RecordKind.meta || length < RECORD_HEADER_BYTES) return false;
+  if (kind < RecordKind.batchHeader || kind > RecordKind.serial || length < RECORD_HEADER_BYTES) return false;
   if (paddedRecordBytes(length) > segment.tail - at) return false;
   return segment.lsnOf(recordLsnLow(segment.view, at)) <= segment.lastLsn + 1;
 }

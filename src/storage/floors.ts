@@ -77,7 +77,9 @@ export class Floors {
 /** Whether a floor lets go of the version at `view[offset]`: a tombstone, or a value whose deadline has passed. */
 export function isRecordPurgedBy(floor: Floor, view: DataView, offset: number): boolean {
   if (compareStamps(recordCounter(view, offset), recordNode(view, offset), floor.counter, floor.node) > 0) return false;
-  if (kindOf(recordKindLength(view, offset)) === RecordKind.tombstone) return true;
+  const kind = kindOf(recordKindLength(view, offset));
+  if (kind === RecordKind.tombstone) return true;
+  if (kind === RecordKind.serial) return false;
   const expiresAtMs = recordExpiresAtMs(view, offset);
   return expiresAtMs !== 0 && expiresAtMs <= floor.cutoffMs;
 }

@@ -1,8 +1,10 @@
+import { SerialContent, serialContent, serialExpiresAtMs, serialStamp, serialValueOffset } from '@memdb/protocol';
 import {
   expiryBytes,
   kindOf,
   lengthOf,
   RECORD_HEADER_BYTES,
+  RecordKind,
   recordCounter,
   recordExpiresAtMs,
   recordKindLength,
@@ -20,6 +22,8 @@ export class FoundRecord {
   segment: Segment | undefined;
   offset = 0;
   kind = 0;
+  /** The key is serial: what else stands here speaks of its content, as if it were a plain version. */
+  serial = false;
   keyStart = 0;
   keyLength = 0;
   valueStart = 0;
@@ -38,6 +42,7 @@ export class FoundRecord {
   /** The key is not known, hence false: it answers with its partition's floor. Hot. */
   miss(floors: Floors, partition: number): false {
     // Of a key that was lost here the floor says nothing.
+    this.serial = false;
     this.counter = this.lost ? 0 : floors.counters[partition];
     this.node = this.lost ? 0 : floors.nodes[partition];
     return false;
@@ -52,6 +57,7 @@ export class FoundRecord {
     this.segment = segment;
     this.offset = offset;
     this.kind = kindOf(kindLength);
+    this.serial = false;
     this.keyStart = offset + RECORD_HEADER_BYTES;
     this.keyLength = keyLength;
     const expiresAtMs = recordExpiresAtMs(view, offset);
@@ -62,5 +68,20 @@ export class FoundRecord {
     this.counter = recordCounter(view, offset);
     this.node = recordNode(view, offset);
     this.lsn = segment.lsnOf(recordLsnLow(view, offset));
+    if (this.kind === RecordKind.serial) this.#readSerial(view, offset + RECORD_HEADER_BYTES + keyLength);
+  }
+
+  /** `kind` becomes that of the content: no value is a tombstone; the stamp is the content's. */
+  #readSerial(view: DataView, body: number): void {
+    this.serial = true;
+    const end = this.valueStart + this.valueLength;
+    const hasValue = serialContent(view, body) === SerialContent.value;
+    this.kind = hasValue ? RecordKind.value : RecordKind.tombstone;
+    this.valueStart = Math.min(end, body + serialValueOffset(view, body));
+    this.valueLength = end - this.valueStart;
+    this.expiresAtMs = serialExpiresAtMs(view, body);
+    const stamp = serialStamp(view, body, this.counter, this.node);
+    this.counter = stamp.counter;
+    this.node = stamp.node;
   }
 }

@@ -1,3 +1,13 @@
+import {
+  type Ballot,
+  SerialContent,
+  serialContent,
+  serialExpiresAtMs,
+  serialPromised,
+  serialStamp,
+  serialValueOffset,
+  type WireStamp,
+} from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
   expiryBytes,
@@ -53,20 +63,35 @@ export interface DescribedRecord {
   readonly offset: number;
   /** Padded. */
   readonly bytes: number;
-  readonly kind: 'batch' | 'value' | 'tombstone' | 'meta';
+  readonly kind: 'batch' | 'value' | 'tombstone' | 'meta' | 'serial';
   /** Of a batch header: that of the record behind it. */
   readonly lsn: number;
   readonly counter: number;
   readonly node: number;
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** Of a serial key: counter and node are its content's stamp, and it may have no value. */
+  readonly serial?: {
+    /** Counter 0: a bare promise over the plain version that stands here. */
+    readonly accepted: WireStamp;
+    readonly hasValue: boolean;
+    /** No lower ballot is answered any more. */
+    readonly promised: Ballot;
+  };
   /** Unix milliseconds from which on the value counts as absent; undefined when it never does. */
   readonly expiresAtMs?: number;
   /** Of a batch header: everything before this point was durable when the batch was written. */
   readonly proven?: { readonly segment: number; readonly offset: number };
 }
 
-const KIND_NAMES: readonly (DescribedRecord['kind'] | undefined)[] = [undefined, 'batch', 'value', 'tombstone', 'meta'];
+const KIND_NAMES: readonly (DescribedRecord['kind'] | undefined)[] = [
+  undefined,
+  'batch',
+  'value',
+  'tombstone',
+  'meta',
+  'serial',
+];
 
 /**
  * Checks the bytes of a segment file: behind `memdb log verify`. It sees one file only: whether a torn tail is damage
@@ -163,6 +188,7 @@ function describe(
   const keyEnd = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);
   const sound = view.getInt32(offset + 4, true) === (checksum | 0) && keyEnd <= offset + length;
   if (!sound || kind === undefined || !hasKnownFlags(view, offset)) return undefined;
+  if (kindOf(kindLength) === RecordKind.serial) return describeSerial(bytes, view, offset, size, keyEnd, lsn);
   const expiresAtMs = recordExpiresAtMs(view, offset);
   const described = {
     offset,
@@ -180,6 +206,37 @@ function describe(
     ...described,
     value: new Uint8Array(0),
     proven: { segment: provenSegmentOf(view, offset), offset: provenOffsetOf(view, offset) },
+  };
+}
+
+/** `keyEnd`: where the state begins, which was found sound. */
+function describeSerial(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  size: number,
+  keyEnd: number,
+  lsn: number,
+): DescribedRecord {
+  const accepted = { counter: recordCounter(view, offset), node: recordNode(view, offset) };
+  const stamp = serialStamp(view, keyEnd, accepted.counter, accepted.node);
+  const expiresAtMs = serialExpiresAtMs(view, keyEnd);
+  const end = offset + lengthOf(recordKindLength(view, offset));
+  return {
+    offset,
+    bytes: size,
+    kind: 'serial',
+    lsn,
+    counter: stamp.counter,
+    node: stamp.node,
+    key: bytes.subarray(offset + RECORD_HEADER_BYTES, keyEnd),
+    value: bytes.subarray(keyEnd + serialValueOffset(view, keyEnd), end),
+    serial: {
+      accepted,
+      hasValue: serialContent(view, keyEnd) === SerialContent.value,
+      promised: serialPromised(view, keyEnd, accepted.counter, accepted.node),
+    },
+    ...(expiresAtMs !== 0 && { expiresAtMs }),
   };
 }
 

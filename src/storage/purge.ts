@@ -47,6 +47,7 @@ export function planPurge(
     const segment = segments.segmentAt(location);
     const offset = segments.offsetAt(location);
     const { view } = segment;
+    // What a serial key is stays, deleted or expired: `recordExpiresAtMs` is 0 for it.
     if (kindOf(recordKindLength(view, offset)) !== RecordKind.tombstone) {
       const expiresAtMs = recordExpiresAtMs(view, offset);
       if (expiresAtMs === 0 || expiresAtMs > cutoff) return;

@@ -1,4 +1,4 @@
-import { copyBytes, keyHash } from '@memdb/protocol';
+import { BALLOT_BYTES, copyBytes, keyHash } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
   hasKnownFlags,
@@ -16,16 +16,20 @@ import {
 } from '../model/record.js';
 import type { ActiveLog } from './active-log.js';
 import { BATCH_HEADER_BYTES } from './batch-header.js';
-import { type Catalog, Verdict } from './catalog.js';
+import { type Catalog, isVersion, Verdict } from './catalog.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
+import type { SerialIntake } from './serial-intake.js';
 import { StorageError } from './storage-error.js';
 
 /** Records whose keys are looked up together, see `KeyIndex.warm`. */
 const WARM_RECORDS_MAX = 64;
 
-/** Called for each refused record of a run: its LSN at the sender (low 32 bits) and the stamp that supersedes it. */
-export type OnRefused = (senderLsnLow: number, counter: number, node: number) => void;
+/**
+ * Called for each refused record of a run: its LSN at the sender (low 32 bits) and the stamp that supersedes it; `serial`: it
+ * is refused since its key is serial here, by no more than a promise maybe.
+ */
+export type OnRefused = (senderLsnLow: number, counter: number, node: number, serial: boolean) => void;
 
 /**
  * Takes in runs of records as they lie in a peer's segment. Records are verified where they arrived, copied as a whole
@@ -35,11 +39,13 @@ export type OnRefused = (senderLsnLow: number, counter: number, node: number) =>
 export class RunIntake {
   readonly #catalog: Catalog;
   readonly #log: ActiveLog;
+  readonly #serial: SerialIntake;
   readonly #hashes: Float64Array = new Float64Array(WARM_RECORDS_MAX);
   /** The largest record of the run that was verified last. */
   largest = 0;
 
-  constructor(catalog: Catalog, log: ActiveLog) {
+  constructor(catalog: Catalog, log: ActiveLog, serial: SerialIntake) {
+    this.#serial = serial;
     this.#catalog = catalog;
     this.#log = log;
   }
@@ -69,10 +75,12 @@ export class RunIntake {
       const lsnLow = recordLsnLow(view, at);
       const checksum = (contentHash(view, at + 8, at + size) + recordSalt(generation, at + salted, lsnLow)) | 0;
       if (view.getInt32(at + 4, true) !== checksum) throw badRun(at - start, 'a checksum does not match');
-      if (isData(kind)) {
+      if (isVersion(kind)) {
         if (keyLength === 0 || !hasKnownFlags(view, at)) throw badRun(at - start, 'a record is not understood');
-        bytes += size;
-        if (size > largest) largest = size;
+        // What this acceptor promised may stand in front of another's state.
+        const stored = kind === RecordKind.serial ? size + BALLOT_BYTES : size;
+        bytes += stored;
+        if (stored > largest) largest = stored;
       } else if (kind !== RecordKind.meta) {
         throw badRun(at - start, 'a record is of an unknown kind');
       }
@@ -91,6 +99,7 @@ export class RunIntake {
     generation: number,
     salted: number,
     skipHeld: boolean,
+    isJoining: boolean,
     onRefused: OnRefused,
   ): void {
     const log = this.#log;
@@ -103,7 +112,13 @@ export class RunIntake {
       // What lies below a floor must not reach the log: when no tombstone is left in it, nothing would hide it from the
       // next start, which admits all that the log holds.
       const judged = skipHeld || recordCounter(view, at) <= this.#catalog.floors.highestCounter;
-      if (!isData(kindOf(kindLength)) || (judged && this.#isHeld(bytes, view, at, onRefused))) {
+      const kind = kindOf(kindLength);
+      if (isVersion(kind) && this.#serial.concerns(bytes, view, at, isJoining)) {
+        this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
+        this.#serial.take(bytes, view, at, isJoining);
+        groupStart = at + size;
+        free = 0;
+      } else if (!isVersion(kind) || (judged && this.#isHeld(bytes, view, at, onRefused))) {
         this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
         groupStart = at + size;
         free = 0;
@@ -129,7 +144,9 @@ export class RunIntake {
     const kind = kindOf(recordKindLength(view, at));
     const counter = recordCounter(view, at);
     const verdict = catalog.judge(hash, view, keyStart, keyLength, kind, counter, recordNode(view, at));
-    if (verdict === Verdict.superseded) onRefused(recordLsnLow(view, at), catalog.heldCounter, catalog.heldNode);
+    if (verdict === Verdict.superseded) {
+      onRefused(recordLsnLow(view, at), catalog.heldCounter, catalog.heldNode, catalog.heldSerial);
+    }
     return verdict !== Verdict.newest;
   }
 
@@ -197,14 +214,12 @@ export class RunIntake {
         hash,
         keyLength,
       );
-      if (verdict === Verdict.superseded) onRefused(senderLsnLow, catalog.heldCounter, catalog.heldNode);
+      if (verdict === Verdict.superseded) {
+        onRefused(senderLsnLow, catalog.heldCounter, catalog.heldNode, catalog.heldSerial);
+      }
       at += size;
     }
   }
-}
-
-function isData(kind: number): boolean {
-  return kind === RecordKind.value || kind === RecordKind.tombstone;
 }
 
 function badRun(offset: number, why: string): StorageError {

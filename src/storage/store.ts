@@ -28,6 +28,8 @@ import type { RecoveredLog } from './recovery.js';
 import { type OnRefused, RunIntake } from './run-intake.js';
 import { ScanWindow } from './scan-window.js';
 import { SegmentSizes } from './segment-sizes.js';
+import { SerialIntake } from './serial-intake.js';
+import { SerialStates } from './serial-states.js';
 import type { Appended, Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
@@ -61,6 +63,8 @@ export class Store {
   readonly #intake: RunIntake;
   readonly #compactor: Compactor;
   readonly #drops: PartitionDrops;
+  /** What the acceptors of this node know. */
+  readonly serial: SerialStates;
   /** For comparing what is held with other replicas. */
   readonly audit: VersionAudit;
   /** What `lookup` found. */
@@ -109,7 +113,8 @@ export class Store {
       recovered.previous,
       recovered.continued,
     );
-    this.#intake = new RunIntake(this.#catalog, this.#log);
+    this.serial = new SerialStates(this.#catalog, this.append.bind(this));
+    this.#intake = new RunIntake(this.#catalog, this.#log, new SerialIntake(this.#catalog, this.serial));
     this.#drops = new PartitionDrops(this.#catalog, options.timers);
     this.scanWindow = new ScanWindow(this.#catalog);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
@@ -274,7 +279,8 @@ export class Store {
    * Stores a run of records as a peer shipped it: `bytes[start, end)` lay at `senderOffset` in its segment of
    * `senderGeneration`. Each record is verified, gets a local LSN, and the index follows where its stamp is the newest.
    * `onRefused` is called for each that is superseded here; one that is held already with the same stamp counts as
-   * stored. With `skipHeld` what is held or superseded is not copied again. The memory bound does not apply.
+   * stored. With `skipHeld` what is held or superseded is not copied again. The memory bound does not apply. States of serial
+   * keys are relayed Accepts; with `isJoining` they are streamed to an owner of a pending epoch.
    *
    * False when there is no room: nothing was stored. Throws `StorageError` `bad-run` when anything does not verify:
    * nothing was stored either.
@@ -288,6 +294,7 @@ export class Store {
     senderOffset: number,
     skipHeld: boolean,
     onRefused: OnRefused,
+    isJoining: boolean = false,
   ): boolean {
     const salted = senderOffset - start;
     const size = this.#intake.verify(view, start, end, senderGeneration, salted);
@@ -295,7 +302,7 @@ export class Store {
       this.#refused = true;
       return false;
     }
-    this.#intake.store(bytes, view, start, end, senderGeneration, salted, skipHeld, onRefused);
+    this.#intake.store(bytes, view, start, end, senderGeneration, salted, skipHeld, isJoining, onRefused);
     return true;
   }
 

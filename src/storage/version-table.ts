@@ -1,5 +1,6 @@
 import { partitionOfHash } from '@memdb/protocol';
 import { RecordKind, recordFlags } from '../model/record.js';
+import { recordHasValue } from '../model/serial-record.js';
 
 /** Buckets of a partition: 512 bytes of tables each, 128 KiB for 256 partitions; 60 keys a bucket at a million keys. */
 export const AUDIT_BUCKETS = 64;
@@ -24,6 +25,9 @@ export class VersionTable {
   mortal: Int32Array = new Int32Array(0);
   /** By partition: tombstones alone, as they were when they were added. */
   tombstones: Int32Array = new Int32Array(0);
+  /** By partition: serial keys, and those of them without a value. */
+  serial: Int32Array = new Int32Array(0);
+  serialTombstones: Int32Array = new Int32Array(0);
   /** By partition: 1 when a version at or below the floor may have come after the floor was raised. */
   late: Uint8Array = new Uint8Array(0);
 
@@ -36,6 +40,8 @@ export class VersionTable {
     this.words = new Int32Array(partitions * AUDIT_TABLE_WORDS);
     this.mortal = new Int32Array(partitions);
     this.tombstones = new Int32Array(partitions);
+    this.serial = new Int32Array(partitions);
+    this.serialTombstones = new Int32Array(partitions);
     this.late = new Uint8Array(partitions);
   }
 
@@ -54,18 +60,27 @@ export class VersionTable {
     this.words.fill(0, partition * AUDIT_TABLE_WORDS, (partition + 1) * AUDIT_TABLE_WORDS);
     this.mortal[partition] = 0;
     this.tombstones[partition] = 0;
+    this.serial[partition] = 0;
+    this.serialTombstones[partition] = 0;
   }
 
   /** The version with its header at `view[offset]` became the newest of its key. */
   add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
     if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, 1);
+    else if (kind === RecordKind.serial) this.#countSerial(partition, view, offset, 1);
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
 
   /** It no longer is. */
   remove(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
     if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, -1);
+    else if (kind === RecordKind.serial) this.#countSerial(partition, view, offset, -1);
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
+  }
+
+  #countSerial(partition: number, view: DataView, offset: number, by: number): void {
+    this.serial[partition] += by;
+    if (!recordHasValue(view, offset)) this.serialTombstones[partition] += by;
   }
 
   #countMortal(partition: number, kind: number, by: number): void {

@@ -19,6 +19,7 @@ import {
   decodeReplicaPage,
   decodeRequest,
   decodeScanReply,
+  decodeSerialState,
   decodeTopology,
   decodeTransferList,
   decodeTransferListRequest,
@@ -41,10 +42,12 @@ import {
   encodeRelayed,
   encodeRequest,
   encodeScanReply,
+  encodeSerialState,
   encodeTopology,
   encodeTransferList,
   encodeTransferPage,
   FRAME_HEADER_BYTES,
+  FRESH_SERIAL_STATE,
   Opcode,
   type WireNode,
 } from '@memdb/protocol';
@@ -85,6 +88,7 @@ const decoders: readonly Decoder[] = [
   decodeTransferProgress,
   decodeHoldings,
   decodeKill,
+  (bytes, view, start, end) => decodeSerialState(bytes, view, start, end, end & 1, 2),
 ];
 
 const floor = { counter: 5, node: 1, cutoffMs: 9 };
@@ -108,6 +112,7 @@ export const bodiesTarget: FuzzTarget = {
   name: 'bodies',
   corpus: () => {
     const bodies = [
+      encodeSerialState({ ...FRESH_SERIAL_STATE, promised: ballot, forgotten: 4 }),
       encodeErrorBody({ code: 'timeout', outcome: 'unknown', message: 'too late' }),
       encodeTopology({
         epoch: 1,

@@ -29,7 +29,7 @@ function pageOf(replica: Replica, from: From, size: number, early: boolean): Rep
     .sort(inOrder);
   const entries = behind.slice(0, size).map((key): ScanEntry => {
     const counter = replica.get(key) ?? 0;
-    return { key: Buffer.from(key), absent: counter % 2 === 1, stamp: { counter, node: 1 } };
+    return { key: Buffer.from(key), absent: counter % 2 === 1, serial: false, stamp: { counter, node: 1 } };
   });
   if (behind.length <= size) return { reach: ScanReach.end, position: 0, floor: { counter: 0, node: 0 }, entries };
   if (early || entries.length === 0)
@@ -83,6 +83,7 @@ test('a value that one replica still showed, while another had purged its deleti
   const value = (name: string, counter: number): ScanEntry => ({
     key: Buffer.from(name),
     absent: false,
+    serial: false,
     stamp: { counter, node: 1 },
   });
   const found = (pages: ReplicaPage[]): string[] => {
@@ -95,4 +96,22 @@ test('a value that one replica still showed, while another had purged its deleti
   // The floor of a replica that holds the key says nothing about it.
   t.deepEqual(found([page(40, [value('k', 30)]), page(0, [])]), ['k']);
   t.deepEqual(found([page(40, [value('k', 30)]), page(40, [value('k', 30)])]), ['k']);
+});
+
+test('a serial version beats plain ones of any stamp, on whatever page it stands, and no floor deletes it', (t) => {
+  const entry = (absent: boolean, serial: boolean, counter: number): ScanEntry => {
+    return { key: Buffer.from('k'), absent, serial, stamp: { counter, node: 1 } };
+  };
+  const page = (entries: ScanEntry[]): ReplicaPage => {
+    return { reach: ScanReach.end, position: 0, floor: { counter: 50, node: 1 }, entries };
+  };
+  const found = (...pages: ReplicaPage[]): number => {
+    let keys = 0;
+    mergePages(pages, SEED, () => keys++);
+    return keys;
+  };
+  t.is(found(page([entry(false, true, 3)]), page([entry(true, false, 90)])), 1);
+  t.is(found(page([entry(false, false, 90)]), page([entry(true, true, 3)])), 0);
+  t.is(found(page([entry(true, true, 3)]), page([entry(false, true, 4)])), 1);
+  t.is(found(page([entry(false, true, 3)]), page([])), 1);
 });

@@ -8,6 +8,7 @@ import {
   appendScanKey,
   ClientHandshake,
   Consistency,
+  clientOperationId,
   decodeAuditDiffering,
   decodeAuditFetch,
   decodeAuditList,
@@ -33,6 +34,7 @@ import {
   decodeRequest,
   decodeScanReply,
   decodeScanRequest,
+  decodeSerialState,
   decodeSetManyRequest,
   decodeSnapshot,
   decodeTopology,
@@ -64,6 +66,7 @@ import {
   encodeRequest,
   encodeScanReply,
   encodeScanRequest,
+  encodeSerialState,
   encodeSnapshot,
   encodeTopology,
   encodeTransferList,
@@ -95,6 +98,9 @@ import {
   runSegmentOffset,
   runStreamId,
   ScanReach,
+  SerialContent,
+  type SerialState,
+  SerialVerdict,
   ServerHandshake,
   STREAM_ACK_HEADER_BYTES,
   STREAM_REFUSAL_BYTES,
@@ -291,6 +297,24 @@ const SECOND: WireMember = {
 };
 
 /** What writes each example that is one frame, or for the topology one body. */
+const SERIAL_STATE: SerialState = {
+  promised: { counter: 2 ** 32 + 42, node: 2, generation: 6 },
+  accepted: { counter: 2 ** 32 + 40, node: 2, generation: 6 },
+  isVote: true,
+  content: SerialContent.value,
+  stamp: { counter: 2 ** 32 + 40, node: 2 },
+  expiresAtMs: 0,
+  forgotten: 0,
+  operations: [
+    {
+      id: clientOperationId(2 ** 32 + 7, 0x01020304, 0x05060708),
+      stamp: { counter: 2 ** 32 + 40, node: 2 },
+      verdict: SerialVerdict.applied,
+    },
+  ],
+  value: text('Ada'),
+};
+
 const writers: Readonly<Record<string, () => Uint8Array>> = {
   ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
   get: () => written((out) => writeKeyRequest(out, Opcode.get, 7, 1500, 2 ** 32 + 2, 3, Consistency.quorum, 'user:1')),
@@ -360,8 +384,8 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
   'scan-page': () => {
     const key = text('xy');
     const entries = written((out) => {
-      appendScanEntry(out, false, 20, 1, key, viewOf(key), 0, 1);
-      appendScanEntry(out, true, 21, 2, key, viewOf(key), 1, 1);
+      appendScanEntry(out, false, false, 20, 1, key, viewOf(key), 0, 1);
+      appendScanEntry(out, true, true, 21, 2, key, viewOf(key), 1, 1);
     });
     const body = encodeReplicaPage(ScanReach.position, 2 ** 31 + 9, { counter: 17, node: 3 }, 2, entries);
     return written((out) => writeFrame(out, Opcode.scan, Flag.reply, 12, 0, 24, 3, body));
@@ -415,6 +439,7 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       Flag.reply,
       encodeAuditTable({ partition: 7, floor: FLOOR, table: Int32Array.of(0x11223344, -1, 0, 0) }),
     ),
+  'serial-state': () => encodeSerialState(SERIAL_STATE),
   'audit-list': () => framed(Opcode.auditList, 0, encodeAuditListRequest(7, FLOOR, 3)),
   'audit-list-reply': () =>
     framed(
@@ -541,6 +566,11 @@ test('the code reads the frames of changes and transfers of PROTOCOL.md', (t) =>
   t.deepEqual(body('holdings', decodeHoldings), [7, 11]);
 });
 
+test('the code reads the serial state of PROTOCOL.md', (t) => {
+  const { bytes, view, start, end } = placed(example('serial-state'));
+  t.deepEqual(decodeSerialState(bytes, view, start, end, 2 ** 32 + 40, 2), SERIAL_STATE);
+});
+
 test('the code reads the scan frames of PROTOCOL.md', (t) => {
   const body = <Result>(name: string, decode: Decoder<Result>): Result => {
     const { bytes, view, start, end } = placed(example(name));
@@ -559,8 +589,8 @@ test('the code reads the scan frames of PROTOCOL.md', (t) => {
     position: 2 ** 31 + 9,
     floor: { counter: 17, node: 3 },
     entries: [
-      { key: text('x'), absent: false, stamp: { counter: 20, node: 1 } },
-      { key: text('y'), absent: true, stamp: { counter: 21, node: 2 } },
+      { key: text('x'), absent: false, serial: false, stamp: { counter: 20, node: 1 } },
+      { key: text('y'), absent: true, serial: true, stamp: { counter: 21, node: 2 } },
     ],
   });
   for (const [name, decode] of [

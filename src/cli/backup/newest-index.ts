@@ -12,8 +12,8 @@ export interface NewestEntry {
 
 const SLOTS_FIRST = 1024;
 const LOAD_MAX = 0.7;
-/** Of an entry, beside its key: slot 4 / 0.7, stamp 10, place 8, key 10, hash 4, kind 1. */
-const ENTRY_BYTES = 39;
+/** Of an entry, beside its key: slot 4 / 0.7, stamp 10, place 8, key 10, hash 4, kinds 2. */
+const ENTRY_BYTES = 40;
 const HASHES_END: number = 2 ** 32;
 
 /**
@@ -36,12 +36,17 @@ export class NewestIndex {
     return this.#entries.count;
   }
 
-  /** Notes a value or tombstone at `record.offset` of a file. */
+  /** Notes a version, value, tombstone or serial state, at `record.offset` of a file. */
   add(record: DescribedRecord, file: number): void {
     const { key } = record;
     const hash = keyHash(key, viewOf(key), 0, key.length, 0);
     if (hash < this.low || hash >= this.high) return;
-    this.#entries.put(hash, key, record.counter, record.node, record.kind === 'value', file, record.offset);
+    const { serial } = record;
+    // What a bare promise found is a plain version; what was accepted beats all plain ones, and goes by its ballot.
+    const isSerial = serial !== undefined && serial.accepted.counter !== 0;
+    const { counter, node } = isSerial ? serial.accepted : record;
+    const isValue = serial?.hasValue ?? record.kind === 'value';
+    this.#entries.put(hash, key, counter, node, isValue, isSerial, file, record.offset);
     while (this.#entries.bytes > this.#bytesMax && this.high - this.low > 1) this.#narrow();
   }
 
@@ -72,6 +77,7 @@ class Entries {
   #files: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #offsets: Uint32Array = new Uint32Array(SLOTS_FIRST);
   #alive: Uint8Array = new Uint8Array(SLOTS_FIRST);
+  #serial: Uint8Array = new Uint8Array(SLOTS_FIRST);
   #keyStarts: Float64Array = new Float64Array(SLOTS_FIRST);
   #keyLengths: Uint16Array = new Uint16Array(SLOTS_FIRST);
   #keys: Uint8Array = new Uint8Array(SLOTS_FIRST * 16);
@@ -88,6 +94,7 @@ class Entries {
     counter: number,
     node: number,
     isValue: boolean,
+    isSerial: boolean,
     file: number,
     offset: number,
   ): void {
@@ -96,16 +103,17 @@ class Entries {
     if (entry === -1) {
       entry = this.#append(hash, key);
       this.#slots[slot] = entry;
-      this.#set(entry, counter, node, isValue, file, offset);
+      this.#set(entry, counter, node, isValue, isSerial, file, offset);
       if (this.count > this.#slots.length * LOAD_MAX) this.#rehash();
-    } else if (this.#isReplacedBy(entry, counter, node, isValue)) {
+    } else if (this.#isReplacedBy(entry, counter, node, isValue, isSerial)) {
       if (this.#alive[entry] === 0) this.deleted--;
-      this.#set(entry, counter, node, isValue, file, offset);
+      this.#set(entry, counter, node, isValue, isSerial, file, offset);
     }
   }
 
   /** By a newer stamp; at the same one by the eviction of the value (decisions/eviction-at-the-stamp-it-saw.md). */
-  #isReplacedBy(entry: number, counter: number, node: number, isValue: boolean): boolean {
+  #isReplacedBy(entry: number, counter: number, node: number, isValue: boolean, isSerial: boolean): boolean {
+    if (isSerial !== (this.#serial[entry] === 1)) return isSerial;
     const order = compareStamps(counter, node, this.#counters[entry], this.#nodes[entry]);
     return order > 0 || (order === 0 && !isValue && this.#alive[entry] === 1);
   }
@@ -127,17 +135,27 @@ class Entries {
       const key = this.#keys.subarray(start, start + this.#keyLengths[entry]);
       const isValue = this.#alive[entry] === 1;
       const { [entry]: file } = this.#files;
-      rest.put(hash, key, this.#counters[entry], this.#nodes[entry], isValue, file, this.#offsets[entry]);
+      const isSerial = this.#serial[entry] === 1;
+      rest.put(hash, key, this.#counters[entry], this.#nodes[entry], isValue, isSerial, file, this.#offsets[entry]);
     }
     return rest;
   }
 
-  #set(entry: number, counter: number, node: number, isValue: boolean, file: number, offset: number): void {
+  #set(
+    entry: number,
+    counter: number,
+    node: number,
+    isValue: boolean,
+    isSerial: boolean,
+    file: number,
+    offset: number,
+  ): void {
     this.#counters[entry] = counter;
     this.#nodes[entry] = node;
     this.#files[entry] = file;
     this.#offsets[entry] = offset;
     this.#alive[entry] = isValue ? 1 : 0;
+    this.#serial[entry] = isSerial ? 1 : 0;
     if (!isValue) this.deleted++;
   }
 
@@ -177,6 +195,7 @@ class Entries {
     this.#files = grown(this.#files, length);
     this.#offsets = grown(this.#offsets, length);
     this.#alive = grown(this.#alive, length);
+    this.#serial = grown(this.#serial, length);
     this.#keyStarts = grown(this.#keyStarts, length);
     this.#keyLengths = grown(this.#keyLengths, length);
   }

@@ -58,7 +58,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
     const index = new NewestIndex(low, indexBytesMax);
     for (const file of segments.keys()) {
       for (const record of dumpSegment(contentOf(options, file))) {
-        if (record.kind === 'value' || record.kind === 'tombstone') index.add(record, file);
+        if (record.kind === 'value' || record.kind === 'tombstone' || record.kind === 'serial') index.add(record, file);
       }
     }
     result.deleted += index.deleted;

@@ -135,7 +135,7 @@ function recordDocument(record: DescribedRecord): JsonValue {
     ...place,
     stamp: { counter, node },
     ...(text === undefined ? { keyBase64: Buffer.from(key).toString('base64') } : { key: text }),
-    ...(record.kind === 'value' ? valueFields(value) : {}),
+    ...(hasValue(record) ? valueFields(value) : {}),
     ...(plain.expiresAtMs === undefined ? {} : { expiresAtMs: plain.expiresAtMs }),
     ...(record.kind === 'meta' ? { valueBase64: Buffer.from(value).toString('base64') } : {}),
   };
@@ -149,7 +149,11 @@ function recordLine(record: DescribedRecord): string {
   }
   const key = showValue(record.key, 60);
   if (record.kind === 'meta') return `${place} ${key} (${record.value.length} bytes)`;
-  const value = record.kind === 'value' ? ` = ${showValue(record.value, 60)}` : '';
+  const value = hasValue(record) ? ` = ${showValue(record.value, 60)}` : '';
   const expires = record.expiresAtMs === undefined ? '' : ` until ${new Date(record.expiresAtMs).toISOString()}`;
   return `${place} ${record.counter}/${record.node} ${key}${value}${expires}`;
+}
+
+function hasValue({ kind, serial }: DescribedRecord): boolean {
+  return serial?.hasValue ?? kind === 'value';
 }
