@@ -53,6 +53,9 @@ export const ambientCrypto: ReadonlySet<string> = new Set([
 /** The real ports, and the process that puts them together. */
 export function mayUseAmbient(path: string): boolean {
   return (
-    path === 'src/main.ts' || path.startsWith('src/platform/') || path.startsWith('clients/typescript/src/platform/')
+    path === 'src/main.ts' ||
+    ['src/platform/', 'clients/typescript/src/platform/', 'clustermanager/src/platform/'].some((folder) =>
+      path.startsWith(folder),
+    )
   );
 }

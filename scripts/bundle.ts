@@ -29,8 +29,8 @@ const { outputFiles } = await build({
   target: 'node20',
   sourcemap: true,
   sourcesContent: false,
-  // Native, and optional.
-  external: ['lz4', 'lz4-napi'],
+  // Native and optional; the manager, which finds its dashboard beside it and is not waited for.
+  external: ['lz4', 'lz4-napi', '@memdb/clustermanager'],
   // Packages that are CommonJS ask for modules of the runtime. The names are none that a module has.
   banner: {
     js: "import { createRequire as $makeRequire } from 'node:module'; const require = $makeRequire(import.meta.url);",

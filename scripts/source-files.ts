@@ -2,7 +2,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 /** The folders whose code is shipped: what layers and ports are about. */
-export const sourceFolders: readonly string[] = ['src', 'protocol/src', 'ring/src', 'clients/typescript/src'];
+export const sourceFolders: readonly string[] = [
+  'src',
+  'protocol/src',
+  'ring/src',
+  'clients/typescript/src',
+  'clustermanager/src',
+];
 
 /**
  * The TypeScript sources below those of `folders` that exist, as paths relative to `root` with `/`.

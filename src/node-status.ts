@@ -71,6 +71,7 @@ export function registerGauges(node: Node, telemetry: Telemetry): void {
     return members.filter((member) => node.membership?.reachable(member.number)).length;
   });
   telemetry.gauge('replication_lag_records', 'Records that the slowest peer has not acknowledged.', () => {
-    return Math.max(0, ...(node.replication?.streams ?? []).map((stream) => stream?.lagRecords ?? 0));
+    // By node number, with holes: spreading those would make the maximum NaN.
+    return Math.max(0, ...Array.from(node.replication?.streams ?? [], (stream) => stream?.lagRecords ?? 0));
   });
 }

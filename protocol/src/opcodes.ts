@@ -43,6 +43,7 @@ export const Opcode = {
   introduce: 0x3b,
 
   kill: 0x60,
+  metrics: 0x61,
 
   hello: 0x70,
   welcome: 0x71,

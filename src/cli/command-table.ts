@@ -11,6 +11,7 @@ export type RegisterCommand = (program: Command, context: CliContext) => void;
 const commands: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
   ['dev', async () => (await import('./commands/dev.js')).registerDev],
   ['server', async () => (await import('./commands/server.js')).registerServer],
+  ['manager', async () => (await import('./commands/manager.js')).registerManager],
   ['keygen', async () => (await import('./commands/keygen.js')).registerKeygen],
   ['get', async () => (await import('./commands/get.js')).registerGet],
   ['set', async () => (await import('./commands/set.js')).registerSet],

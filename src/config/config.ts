@@ -48,5 +48,15 @@ export interface MemDbConfig {
     readonly inflightMax: number;
     readonly requestTimeoutMs: number;
   };
+  /** For `memdb manager` alone. */
+  readonly manager: {
+    readonly listen: Address;
+    /** A file that holds a bearer token that is always accepted; undefined: none. */
+    readonly tokenFile: string | undefined;
+    readonly sessionMs: number;
+    readonly corsOrigins: readonly string[];
+    /** Files in PEM; undefined: plain HTTP. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  };
   readonly log: { readonly level: ConfiguredLogLevel; readonly format: LogFormat };
 }

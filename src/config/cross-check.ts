@@ -21,7 +21,7 @@ export interface BrokenRule {
 /** Checks what no single setting can know. */
 export function crossCheck(config: MemDbConfig, machine: MachineFacts): BrokenRule[] {
   const broken: BrokenRule[] = [];
-  const { node, cluster, storage, limits } = config;
+  const { node, cluster, storage, limits, manager } = config;
 
   const segmentBytesMin = limits.valueBytesMax + limits.keyBytesMax + segmentOverheadBytesMax;
   if (storage.segmentBytes < segmentBytesMin) {
@@ -77,6 +77,12 @@ export function crossCheck(config: MemDbConfig, machine: MachineFacts): BrokenRu
       message:
         `cluster.founders = ${cluster.founders} but cluster.seeds names ${cluster.seeds.length}: ` +
         'the founders are the first entries of seeds, so list at least as many',
+    });
+  }
+  if (manager.tls !== undefined && manager.tls.keyFile === '') {
+    broken.push({
+      key: 'manager.key_file',
+      message: 'manager.cert_file is set, but not manager.key_file: HTTPS needs both',
     });
   }
   return broken;

@@ -39,6 +39,11 @@ export class KeyRing {
     return this.#keys.find((key) => key.role === role);
   }
 
+  /** All keys of a role, the preferred one first. */
+  all(role: KeyRole): readonly SharedKey[] {
+    return this.#keys.filter((key) => key.role === role);
+  }
+
   /** Takes over the keys of `other`; whoever holds this ring sees them from now on. */
   replaceWith(other: KeyRing): void {
     this.#keys = other.#keys;

@@ -35,7 +35,7 @@ export function settingNames(): readonly { readonly name: string; readonly varia
 }
 
 function flatten(config: MemDbConfig): Map<string, unknown> {
-  const { node, cluster, auth, storage, limits, log } = config;
+  const { node, cluster, auth, storage, limits, manager, log } = config;
   return new Map<string, unknown>([
     ['node.data_dir', node.dataDir],
     ['node.listen', node.listen],
@@ -62,6 +62,12 @@ function flatten(config: MemDbConfig): Map<string, unknown> {
     ['limits.max_connections', limits.connectionsMax],
     ['limits.max_inflight', limits.inflightMax],
     ['limits.request_timeout', limits.requestTimeoutMs],
+    ['manager.listen', manager.listen],
+    ['manager.token_file', manager.tokenFile ?? ''],
+    ['manager.session', manager.sessionMs],
+    ['manager.cors_origins', manager.corsOrigins],
+    ['manager.cert_file', manager.tls?.certFile ?? ''],
+    ['manager.key_file', manager.tls?.keyFile ?? ''],
     ['log.level', log.level],
     ['log.format', log.format],
   ]);

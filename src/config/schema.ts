@@ -40,10 +40,12 @@ const cluster = section('cluster');
 const auth = section('auth');
 const storage = section('storage');
 const limits = section('limits');
+const manager = section('manager');
 const log = section('log');
 
 const name = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const nameOrEmpty = /^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/;
+const file = kind.text('empty, or the path of a file', /^[^\0]*$/);
 const nameRule = '1 to 63 letters, digits, ".", "_" or "-", the first a letter or digit';
 
 const schema = {
@@ -122,6 +124,23 @@ const schema = {
   inflightMax: limits('max_inflight', kind.integer(1, 65_536), 8_192, 'unanswered requests of one connection'),
   requestTimeoutMs: limits('request_timeout', kind.durationMs(1, 600_000), 2_000, 'for requests without a deadline'),
 
+  managerListen: manager('listen', kind.address, { host: '127.0.0.1', port: 8080 }, 'REST API and dashboard'),
+  managerTokenFile: manager('token_file', file, '', 'holds a bearer token that is always accepted; empty: none'),
+  managerSessionMs: manager(
+    'session',
+    kind.durationMs(60_000, 30 * 86_400_000),
+    12 * 3_600_000,
+    'how long a login lasts',
+  ),
+  managerCorsOrigins: manager<readonly string[]>(
+    'cors_origins',
+    kind.origins(16),
+    [],
+    'web pages of other origins that may use the REST API',
+  ),
+  managerCert: manager('cert_file', file, '', 'certificate chain in PEM, for HTTPS; empty: plain HTTP'),
+  managerKey: manager('key_file', file, '', 'its private key in PEM'),
+
   logLevel: log<ConfiguredLogLevel>(
     'level',
     kind.oneOf('debug', 'info', 'warn', 'error'),
@@ -170,6 +189,16 @@ export function assemble(read: ReadSetting, machine: MachineFacts): MemDbConfig 
       connectionsMax: read(schema.connectionsMax),
       inflightMax: read(schema.inflightMax),
       requestTimeoutMs: read(schema.requestTimeoutMs),
+    },
+    manager: {
+      listen: read(schema.managerListen),
+      tokenFile: read(schema.managerTokenFile) || undefined,
+      sessionMs: read(schema.managerSessionMs),
+      corsOrigins: read(schema.managerCorsOrigins),
+      tls:
+        read(schema.managerCert) === ''
+          ? undefined
+          : { certFile: read(schema.managerCert), keyFile: read(schema.managerKey) },
     },
     log: { level: read(schema.logLevel), format: read(schema.logFormat) },
   };

@@ -118,6 +118,21 @@ export function addressList(lengthMax: number): SettingKind<readonly Address[]> 
   };
 }
 
+/** Origins of web pages, such as "https://admin.example.org". */
+export function origins(lengthMax: number): SettingKind<readonly string[]> {
+  return {
+    allowed: `at most ${lengthMax} origins such as "https://admin.example.org": a list in the file, comma-separated elsewhere`,
+    parse: (raw) => {
+      const items: unknown = typeof raw === 'string' ? raw.split(',').map((item) => item.trim()) : raw;
+      if (!Array.isArray(items)) return undefined;
+      const given = items.filter((item) => item !== '');
+      const sound = given.every((item) => typeof item === 'string' && /^https?:\/\/[^\s/?#]+$/.test(item));
+      return sound && given.length <= lengthMax ? (given as string[]) : undefined;
+    },
+    format: (value) => `[${value.map((origin) => JSON.stringify(origin)).join(', ')}]`,
+  };
+}
+
 function isPowerOfTwo(value: number): boolean {
   return Number.isInteger(Math.log2(value));
 }

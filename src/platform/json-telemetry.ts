@@ -1,4 +1,5 @@
 import { destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import type { MetricsReading } from '../ports/host-process.js';
 import type { Counter, Histogram, LogFields, LogLevel, Telemetry } from '../ports/telemetry.js';
 import { EventLoopDelay } from './event-loop-delay.js';
 import { prettyLine } from './log-line.js';
@@ -66,6 +67,11 @@ export class JsonTelemetry implements Telemetry {
   /** All metrics as Prometheus reads them. */
   metricsText(): Promise<string> {
     return this.#registry.text();
+  }
+
+  /** All metrics as plain numbers. */
+  reading(): MetricsReading {
+    return this.#registry.reading();
   }
 
   /** Changes what is logged from now on. */

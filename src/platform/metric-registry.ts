@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
+import type { MetricsReading } from '../ports/host-process.js';
 import type { LogFields } from '../ports/telemetry.js';
-import { CounterCell, HistogramCell } from './metric-cells.js';
+import { CounterCell, HISTOGRAM_BOUNDS, HistogramCell } from './metric-cells.js';
 
 export type MetricLabels = Readonly<Record<string, string>>;
 
@@ -57,6 +58,35 @@ export class MetricRegistry {
     return cellOf(this.#family('histogram', name, help, labels), labels, () => new HistogramCell());
   }
 
+  /** All metrics as plain numbers. */
+  reading(): MetricsReading {
+    const counters: Record<string, number> = {};
+    const gauges: Record<string, number> = {};
+    const histograms: Record<string, number[]> = {};
+    for (const family of this.#families.values()) {
+      switch (family.kind) {
+        case 'counter':
+          for (const { labels, cell } of family.cells.values()) {
+            counters[nameOf(family.name, labels)] = typeof cell === 'function' ? cell() : cell.value;
+          }
+          break;
+        case 'gauge':
+          for (const { labels, cell } of family.cells.values()) {
+            // JSON knows no other numbers.
+            const value = cell();
+            if (Number.isFinite(value)) gauges[nameOf(family.name, labels)] = value;
+          }
+          break;
+        case 'histogram':
+          for (const { labels, cell } of family.cells.values()) {
+            histograms[nameOf(family.name, labels)] = [...cell.counts];
+          }
+          break;
+      }
+    }
+    return { counters, gauges, histograms, bounds: HISTOGRAM_BOUNDS };
+  }
+
   /** Prometheus text format 0.0.4. */
   async text(): Promise<string> {
     const { prometheusText } = await import('./prometheus-text.js');
@@ -94,6 +124,12 @@ function cellOf<Cell>(family: Family<Cell>, labels: LogFields, make: () => Cell)
 function toLabels(labels: LogFields): MetricLabels {
   const kept = Object.entries(labels).filter(([, value]) => value !== undefined);
   return Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
+}
+
+/** As in `operations_total{operation="get"}`, with the labels in the order of their names. */
+function nameOf(name: string, labels: MetricLabels): string {
+  const pairs = Object.entries(labels).sort();
+  return pairs.length === 0 ? name : `${name}{${pairs.map(([label, value]) => `${label}="${value}"`).join(',')}}`;
 }
 
 function keyOf(labels: LogFields): string {

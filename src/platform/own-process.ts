@@ -1,5 +1,5 @@
-import type { HostProcess } from '../ports/host-process.js';
-import type { EventLoopDelay } from './event-loop-delay.js';
+import type { HostProcess, MetricsReading } from '../ports/host-process.js';
+import type { JsonTelemetry } from './json-telemetry.js';
 
 const MICROSECONDS = 1e6;
 
@@ -8,13 +8,13 @@ export class OwnProcess implements HostProcess {
   readonly pid: number = process.pid;
   readonly release: string;
   readonly startedAtMs: number = Date.now() - Math.round(process.uptime() * 1000);
-  readonly #delay: EventLoopDelay;
+  readonly #telemetry: JsonTelemetry;
   readonly #drain: () => void;
 
   /** `drain` is what SIGTERM does. */
-  constructor(release: string, delay: EventLoopDelay, drain: () => void) {
+  constructor(release: string, telemetry: JsonTelemetry, drain: () => void) {
     this.release = release;
-    this.#delay = delay;
+    this.#telemetry = telemetry;
     this.#drain = drain;
   }
 
@@ -28,7 +28,11 @@ export class OwnProcess implements HostProcess {
   }
 
   eventLoopDelaySeconds(): number {
-    return this.#delay.recentSeconds();
+    return this.#telemetry.eventLoopDelay.longestSeconds(1000);
+  }
+
+  metrics(): MetricsReading {
+    return this.#telemetry.reading();
   }
 
   kill(): void {

@@ -1,6 +1,7 @@
-/** What a node tells the `memdb dev` that started it. */
+/** What a node, or the manager, tells the `memdb dev` that started it. */
 export type NodeReport =
   | { readonly kind: 'serving'; readonly id: string; readonly number: number }
+  | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'waiting'; readonly reason: string }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -27,7 +28,9 @@ export function openParentChannel(): ParentChannel | undefined {
   };
 }
 
+const kinds: readonly string[] = ['serving', 'listening', 'waiting', 'failed'];
+
 export function isNodeReport(message: unknown): message is NodeReport {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return false;
-  return message.kind === 'serving' || message.kind === 'waiting' || message.kind === 'failed';
+  return typeof message.kind === 'string' && kinds.includes(message.kind);
 }

@@ -1,4 +1,4 @@
-import { decodeKill, FRAME_HEADER_BYTES, frameCorrelation, frameOpcode, Opcode } from '@memdb/protocol';
+import { decodeKill, FRAME_HEADER_BYTES, frameCorrelation, frameOpcode, Opcode, ProtocolError } from '@memdb/protocol';
 import type { HostProcess } from '../ports/host-process.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timers } from '../ports/timers.js';
@@ -35,8 +35,24 @@ export class AdminRequests {
     const opcode = frameOpcode(view, start);
     const correlation = frameCorrelation(view, start);
     session.inflight++;
-    if (opcode !== Opcode.kill) replies.error(session, opcode, correlation, unknownOpcode(opcode));
-    else this.#kill(session, correlation, bytes, view, start + FRAME_HEADER_BYTES, end);
+    const body = start + FRAME_HEADER_BYTES;
+    switch (opcode) {
+      case Opcode.kill:
+        this.#kill(session, correlation, bytes, view, body, end);
+        return;
+      case Opcode.metrics:
+        if (body !== end) throw new ProtocolError('bad-request', body, 'metrics has no body');
+        this.#metrics(session, correlation);
+        return;
+      default:
+        replies.error(session, opcode, correlation, unknownOpcode(opcode));
+    }
+  }
+
+  #metrics(session: Session, correlation: number): void {
+    const { replies, process } = this.#options;
+    if (process === undefined) replies.error(session, Opcode.metrics, correlation, NO_PROCESS);
+    else replies.body(session, Opcode.metrics, 0, correlation, Buffer.from(JSON.stringify(process.metrics())));
   }
 
   #kill(session: Session, correlation: number, bytes: Uint8Array, view: DataView, start: number, end: number): void {

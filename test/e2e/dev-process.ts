@@ -19,7 +19,11 @@ export async function startDev(
   options: { readonly port?: number; readonly words?: readonly string[] } = {},
 ): Promise<DevCluster> {
   const port = options.port ?? (await freePorts(3));
-  const program = startMemDb(t, ['dev', '--port', String(port), ...(options.words ?? [])], { directory });
+  const program = startMemDb(
+    t,
+    ['dev', '--port', String(port), '--manager-port', String(port + 200), ...(options.words ?? [])],
+    { directory },
+  );
   await program.printed(/MemDB serves/);
   const cluster = (): ClusterFile => readCluster(directory);
   const pids = cluster().nodes.map((node) => node.pid ?? 0);

@@ -119,7 +119,8 @@ test.serial('the cluster file says where everything is, and the URLs in it work'
   const directory = temporaryDirectory(t);
   const dev = await startDev(t, directory);
   const cluster = dev.cluster();
-  t.is(cluster.manager, null);
+  t.is(cluster.manager?.url, `http://127.0.0.1:${dev.port + 200}`);
+  t.true(isAlive(cluster.manager?.pid ?? 0));
   t.is(cluster.nodes.length, 3);
   t.is(new Set(cluster.nodes.map((node) => node.id)).size, 3);
   t.deepEqual(

@@ -157,14 +157,14 @@ export function temporaryDirectory(t: ExecutionContext): string {
 }
 
 /**
- * The first of `nodes` ports in a row that are free, with those 100 above free too. Below the range that the system
+ * The first of `nodes` ports in a row that are free, with those 100 above free too, and the one 200 above. Below the range that the system
  * gives to outgoing connections.
  */
 export async function freePorts(nodes: number): Promise<number> {
   for (;;) {
     const first = 12_000 + Math.floor(Math.random() * 18_000);
     const ports = Array.from({ length: nodes }, (_, offset) => [first + offset, first + 100 + offset]).flat();
-    const free = await Promise.all(ports.map(isFree));
+    const free = await Promise.all([...ports, first + 200].map(isFree));
     if (free.every((yes) => yes)) return first;
   }
 }

@@ -7,7 +7,7 @@ import { CliError } from '../cli-error.js';
 import { defaultDataDirectory } from '../dev/cluster-file.js';
 import { DevCluster } from '../dev/dev-cluster.js';
 import { DevFiles } from '../dev/dev-files.js';
-import { type DevNodePlan, devNodesMax, planNodes } from '../dev/dev-plan.js';
+import { type DevNodePlan, devNodesMax, planManager, planNodes } from '../dev/dev-plan.js';
 import { deathText, servingText } from '../dev/dev-text.js';
 import { ExitCode } from '../exit-code.js';
 import type { JsonValue } from '../report.js';
@@ -16,11 +16,14 @@ import { registerDevStart } from './dev-start.js';
 
 const nodesDefault = 3;
 const portDefault = 10_000;
+const managerPortDefault = 8080;
 
 export interface DevOptions {
   readonly nodes?: number;
   readonly data: string;
   readonly port: number;
+  /** Undefined: the usual one, and no manager when that is taken. */
+  readonly managerPort?: number;
   readonly fresh?: boolean;
 }
 
@@ -40,6 +43,9 @@ export function registerDev(program: Command, context: CliContext): void {
       'of node 1; node i takes port + i − 1, its http port is 100 above',
       (text) => parseWhole(text, 1, 65_535),
       portDefault,
+    )
+    .option('--manager-port <port>', `of the dashboard and REST API (default: ${managerPortDefault})`, (text) =>
+      parseWhole(text, 1, 65_535),
     )
     .option('--fresh', 'remove the data of earlier runs first')
     .action((options: DevOptions) => runDev(options, context));
@@ -62,6 +68,10 @@ async function runDev(options: DevOptions, context: CliContext): Promise<void> {
       environment: io.environment,
       timers: new SystemTimers(),
       onDeath: (plan: DevNodePlan, how) => report.note(deathText(plan, how, options.data)),
+      manager: planManager(options.managerPort ?? managerPortDefault, files.directory),
+      random: new SystemRandom(),
+      managerIsOptional: options.managerPort === undefined,
+      onNoManager: (why) => report.note(`memdb: no cluster manager runs: ${why}`),
     });
     await runUntilStopped(cluster, options, context);
   } finally {

@@ -1,18 +1,11 @@
-import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import { type ConfigSources, type LoadedConfig, loadConfig } from '../../config/load-config.js';
 import { printConfig } from '../../config/print-config.js';
-import { loadBlockCodec } from '../../platform/block-codec.js';
 import type { CliContext } from '../cli-context.js';
-import { CliError } from '../cli-error.js';
 import type { CliIo } from '../cli-io.js';
-import { ExitCode } from '../exit-code.js';
+import { collect, configSources, defaultConfigFile } from '../config-sources.js';
 import type { JsonValue } from '../report.js';
 import { loadKeys } from '../server/load-keys.js';
-import { asText } from '../value-text.js';
-
-/** Read when `--config` is absent, if it exists. */
-const defaultConfigFile = '/etc/memdb/memdb.toml';
 
 interface ServerOptions {
   readonly config?: string;
@@ -73,38 +66,6 @@ function checkConfig(loaded: LoadedConfig, context: CliContext): void {
 }
 
 function sourcesOf(options: ServerOptions, io: CliIo): ConfigSources {
-  const flags: { flag: string; key: string; value: string }[] = [];
-  for (const assignment of options.set) flags.push({ flag: `--set ${assignment}`, ...splitAssignment(assignment) });
-  for (const [option, key] of namedFlags) {
-    const value = options[option];
-    if (value !== undefined) flags.push({ flag: `--${option}`, key, value });
-  }
-  return {
-    ...readConfigFile(options.config, io),
-    environment: io.environment,
-    flags,
-    machine: { hostName: hostname(), codec: () => loadBlockCodec()?.name },
-  };
-}
-
-function readConfigFile(path: string | undefined, io: CliIo): Pick<ConfigSources, 'file'> {
-  const bytes = path === undefined ? io.readFileIfExists(defaultConfigFile) : io.readFile(path);
-  if (bytes === undefined) return {};
-  const name = path ?? defaultConfigFile;
-  const text = asText(bytes);
-  if (text === undefined) throw new CliError('config-invalid', ExitCode.failed, `${name} is not UTF-8 text`);
-  return { file: { name, text } };
-}
-
-function splitAssignment(assignment: string): { readonly key: string; readonly value: string } {
-  const equals = assignment.indexOf('=');
-  if (equals < 1) {
-    const message = `--set takes section.key=value, such as --set storage.durability=interval, not "${assignment}"`;
-    throw new CliError('usage', ExitCode.usage, message);
-  }
-  return { key: assignment.slice(0, equals).trim(), value: assignment.slice(equals + 1) };
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value];
+  const named = namedFlags.map(([option, key]) => ({ option, key, value: options[option] }));
+  return configSources(options.config, options.set, named, io);
 }

@@ -14,11 +14,21 @@ export interface ClusterFileNode {
   readonly dataDir: string;
 }
 
+/** The manager of a running development cluster. */
+export interface ClusterFileManager {
+  /** Of the dashboard; the REST API is below it. */
+  readonly url: string;
+  /** A bearer token, good until the cluster is stopped. */
+  readonly token: string;
+  /** null once it has ended. */
+  readonly pid: number | null;
+}
+
 /** `DIR/cluster.json`: present while a development cluster runs, written once every node is serving. */
 export interface ClusterFile {
   readonly clientUrl: string;
   readonly adminUrl: string;
-  readonly manager: null;
+  readonly manager: ClusterFileManager | null;
   readonly nodes: readonly ClusterFileNode[];
 }
 
@@ -35,9 +45,16 @@ export function parseClusterFile(text: string): ClusterFile | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { clientUrl, adminUrl, nodes } = value as Partial<Record<keyof ClusterFile, unknown>>;
+  const { clientUrl, adminUrl, manager, nodes } = value as Partial<Record<keyof ClusterFile, unknown>>;
   if (typeof clientUrl !== 'string' || typeof adminUrl !== 'string' || !Array.isArray(nodes)) return undefined;
-  return nodes.every(isNode) ? { clientUrl, adminUrl, manager: null, nodes } : undefined;
+  if (!nodes.every(isNode) || !(manager === null || isManager(manager))) return undefined;
+  return { clientUrl, adminUrl, manager, nodes };
+}
+
+function isManager(value: unknown): value is ClusterFileManager {
+  if (typeof value !== 'object' || value === null) return false;
+  const { url, token, pid } = value as Partial<Record<keyof ClusterFileManager, unknown>>;
+  return typeof url === 'string' && typeof token === 'string' && (pid === null || typeof pid === 'number');
 }
 
 function isNode(value: unknown): value is ClusterFileNode {

@@ -8,12 +8,19 @@ import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
 import { generateKey } from '../generate-key.js';
 import { type ClusterFile, clusterFileName, formatClusterFile, parseClusterFile } from './cluster-file.js';
-import { type DevNodePlan, nodeConfigText } from './dev-plan.js';
+import {
+  type DevManagerPlan,
+  type DevNodePlan,
+  managerConfigName,
+  managerConfigText,
+  managerTokenName,
+  nodeConfigText,
+} from './dev-plan.js';
 
 const keysName = 'keys.toml';
 const nodeName = /^node([1-9]\d*)$/;
 /** What a development cluster leaves in its directory: only this may `--fresh` remove. */
-const ownName = /^(node[1-9]\d*|keys\.toml|cluster\.json|LOCK(\..*)?|.*\.tmp)$/;
+const ownName = /^(node[1-9]\d*|keys\.toml|cluster\.json|manager\.(toml|token|log)|LOCK(\..*)?|.*\.tmp)$/;
 
 /** The directory of a development cluster. */
 export class DevFiles {
@@ -77,6 +84,12 @@ export class DevFiles {
     this.#disk.replace(`${plan.name}/memdb.toml`, Buffer.from(nodeConfigText(plan, all, this.directory)));
   }
 
+  /** Writes what the manager reads. The token is good for this run alone. */
+  writeManagerConfig(plan: DevManagerPlan, nodes: readonly DevNodePlan[], token: string): void {
+    this.#disk.replace(managerTokenName, Buffer.from(`${token}\n`));
+    this.#disk.replace(managerConfigName, Buffer.from(managerConfigText(plan, nodes, this.directory)));
+  }
+
   readCluster(): ClusterFile | undefined {
     try {
       return parseClusterFile(Buffer.from(this.#disk.read(clusterFileName)).toString());
@@ -96,6 +109,13 @@ export class DevFiles {
     if (cluster === undefined) return;
     const nodes = cluster.nodes.map((node, offset) => (offset === index - 1 ? { ...node, ...change } : node));
     this.writeCluster({ ...cluster, nodes });
+  }
+
+  /** Notes that the manager has ended. */
+  noteManagerEnd(): void {
+    const cluster = this.readCluster();
+    if (cluster === undefined || cluster.manager === null) return;
+    this.writeCluster({ ...cluster, manager: { ...cluster.manager, pid: null } });
   }
 
   removeCluster(): void {

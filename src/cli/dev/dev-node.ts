@@ -69,7 +69,7 @@ export class DevNode {
       onReport: (report) => {
         if (report.kind === 'failed') this.#fail(report.message);
         else if (report.kind === 'waiting') this.#waitingFor = report.reason;
-        else if (this.#state.kind === 'starting') {
+        else if (report.kind === 'serving' && this.#state.kind === 'starting') {
           const { resolve } = this.#state;
           this.#state = { kind: 'serving' };
           resolve({ id: report.id, number: report.number });

@@ -35,6 +35,38 @@ function keysFileOf(directory: string): string {
   return join(directory, 'keys.toml');
 }
 
+export const managerConfigName = 'manager.toml';
+export const managerTokenName = 'manager.token';
+
+/** The manager of the development cluster, before it runs. */
+export interface DevManagerPlan {
+  /** Port 0: any that is free. */
+  readonly port: number;
+  readonly configFile: string;
+  readonly logFile: string;
+}
+
+export function planManager(port: number, directory: string): DevManagerPlan {
+  return { port, configFile: join(directory, managerConfigName), logFile: join(directory, 'manager.log') };
+}
+
+/** The configuration file of the manager. */
+export function managerConfigText(plan: DevManagerPlan, nodes: readonly DevNodePlan[], directory: string): string {
+  const seeds = nodes.map((node) => JSON.stringify(formatAddress(node.address))).join(', ');
+  return `# Written by \`memdb dev\` at each start; edits do not last. MEMDB_LOG_... does.
+[cluster]
+name = "dev"
+seeds = [${seeds}]
+
+[auth]
+keys_file = ${JSON.stringify(keysFileOf(directory))}
+
+[manager]
+listen = ${JSON.stringify(formatAddress({ host: loopback, port: plan.port }))}
+token_file = ${JSON.stringify(join(directory, managerTokenName))}
+`;
+}
+
 /** Node i listens on port + i − 1, its http on port + 100 + i − 1, and keeps everything in `DIR/node<i>`. */
 export function planNodes(choice: DevChoice): DevNodePlan[] {
   const lastPort = choice.port + httpPortDistance + choice.nodes - 1;
@@ -102,7 +134,7 @@ const hugePages = {
 export function nodeEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> {
-  const decided = /^MEMDB_(NODE|CLUSTER|AUTH)_/;
+  const decided = /^MEMDB_(NODE|CLUSTER|AUTH|MANAGER)_/;
   const kept = Object.fromEntries(Object.entries(environment).filter(([name]) => !decided.test(name)));
   return { ...hugePages, ...kept };
 }

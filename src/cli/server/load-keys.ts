@@ -10,14 +10,19 @@ export interface LoadedKeys {
   readonly warnings: readonly string[];
 }
 
-/** Reads the keys file. Throws `ConfigError` that says what to do when it is absent or invalid. */
-export function loadKeys(path: string, io: CliIo): LoadedKeys {
+const uses = {
+  node: 'which nodes need among themselves',
+  admin: 'which the manager shows to the nodes',
+} as const;
+
+/**
+ * Reads the keys file, which must hold a key of role `needed`. Throws `ConfigError` that says what to do when it is absent
+ * or invalid.
+ */
+export function loadKeys(path: string, io: CliIo, needed: 'node' | 'admin' = 'node'): LoadedKeys {
   const ring = parseKeys(path, readText(path, io));
-  if (ring.preferred('node') === undefined) {
-    throw problem(
-      path,
-      'holds no key of role "node", which nodes need among themselves; add one: memdb keygen --role node',
-    );
+  if (ring.preferred(needed) === undefined) {
+    throw problem(path, `holds no key of role "${needed}", ${uses[needed]}; add one: memdb keygen --role ${needed}`);
   }
   const warnings = isReadableByOthers(path)
     ? [`${path} can be read by other users of this machine; run: chmod 600 ${path}`]

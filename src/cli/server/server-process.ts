@@ -78,7 +78,7 @@ export class ServerProcess {
       config: loaded.config,
       keys: this.#keys,
       onFatal: (error) => this.#fatal(error),
-      process: new OwnProcess(options.version, telemetry.eventLoopDelay, () => this.stop('an administrator asked')),
+      process: new OwnProcess(options.version, telemetry, () => this.stop('an administrator asked')),
     });
     this.#http = new HttpHealth({
       live: () => undefined,

@@ -48,6 +48,11 @@ export class Admin {
     return (await this.#ask(toNode(node, Opcode.status, NO_BYTES, readJson), options)) as Record<string, unknown>;
   }
 
+  /** All that a node measures: a JSON object of counters, gauges and histograms by name. */
+  async metrics(node: number, options?: OperationOptions): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.#ask(toNode(node, Opcode.metrics, NO_BYTES, readJson), options)) as Record<string, unknown>;
+  }
+
   /** The topology that a node uses now; of any node when none is named. */
   async topology(node?: number, options?: OperationOptions): Promise<ClusterTopology> {
     return (await this.#ask(toNode(node, Opcode.topology, NO_BYTES, decodeTopology), options)) as WireTopology;

@@ -188,6 +188,7 @@ export class Link implements ConnectionHandler {
       case Opcode.backupClose:
       case Opcode.status:
       case Opcode.kill:
+      case Opcode.metrics:
       case Opcode.epochChange:
       case Opcode.epochPreview:
         writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special?.body);
