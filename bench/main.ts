@@ -12,6 +12,7 @@ import { durableRows } from './rows/durable.js';
 import { latencyRows } from './rows/latency.js';
 import { memoryRows } from './rows/memory.js';
 import { restartRows } from './rows/restart.js';
+import { scanRows } from './rows/scan.js';
 import { speedRows } from './rows/speed.js';
 
 const MEASURE: Readonly<Record<Part, (context: Context) => Promise<void>>> = {
@@ -22,6 +23,7 @@ const MEASURE: Readonly<Record<Part, (context: Context) => Promise<void>>> = {
   restart: restartRows,
   client: clientRows,
   latency: latencyRows,
+  scan: scanRows,
 };
 
 async function measure(options: Options, children: Children): Promise<Results> {

@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['speed', 'durable', 'cluster', 'memory', 'restart', 'client', 'latency'] as const;
+export const PARTS = ['speed', 'durable', 'cluster', 'memory', 'restart', 'client', 'latency', 'scan'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -21,7 +21,7 @@ export interface Options {
 export const USAGE: string = `npm run bench -- WHAT [options]
 
   node      one node beside Redis, three beside etcd, memory, restart, the client: every figure but latency
-  all       the same, and latency under a set rate
+  all       the same, and latency under a set rate, without and with scans
   ${PARTS.join(' | ')}
             one part of it
 
@@ -58,7 +58,7 @@ export function parseOptions(args: readonly string[]): Options {
 function partsNamed(names: readonly string[]): readonly Part[] {
   const chosen = names.flatMap((name): readonly Part[] => {
     if (name === 'all') return PARTS;
-    if (name === 'node') return PARTS.filter((part) => part !== 'latency');
+    if (name === 'node') return PARTS.filter((part) => part !== 'latency' && part !== 'scan');
     const part = PARTS.find((known) => known === name);
     if (part === undefined) throw new Error(`there is no benchmark "${name}"`);
     return [part];

@@ -2,7 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { type Child, type ChildOptions, type Children, logTail } from '../children.js';
 import type { Answer, Credentials, Job, RunResult } from './jobs.js';
 
+/** Jobs that say what they found. */
+type Measured = Job & { readonly kind: 'closed' | 'open' | 'scan' };
+
 const GENERATOR_FILE = fileURLToPath(new URL('./generator-process.js', import.meta.url));
+const SCAN_FILE = fileURLToPath(new URL('./scan-process.js', import.meta.url));
 const CLIENT_FILE = fileURLToPath(new URL('./client-process.js', import.meta.url));
 
 /** A process that sends pre-encoded requests. Credentials are for MemDB; without them no handshake takes place. */
@@ -27,6 +31,12 @@ export function startClient(
   return new GeneratorHandle(children, `client-${library}`, [CLIENT_FILE, library], options);
 }
 
+/** A process that lists all keys of a MemDB node. */
+export function startScanner(children: Children, core: number | undefined, credentials: Credentials): GeneratorHandle {
+  const env = { MEMDB_BENCH_CREDENTIALS: JSON.stringify(credentials) };
+  return new GeneratorHandle(children, 'scanner', [SCAN_FILE], { core, env });
+}
+
 /** The harness's end of a process that loads a server. */
 export class GeneratorHandle {
   private readonly children: Children;
@@ -42,7 +52,7 @@ export class GeneratorHandle {
   }
 
   /** Runs a job that measures; an error or a wrong value in any reply fails the benchmark. */
-  async measure(job: Job & { readonly kind: 'closed' | 'open' }): Promise<RunResult> {
+  async measure(job: Measured): Promise<RunResult> {
     const result = await this.measureUnchecked(job);
     if (result.errors > 0 || result.mismatches > 0) {
       throw new Error(`${this.child.name}: ${result.errors} error replies, ${result.mismatches} wrong values`);
@@ -51,7 +61,7 @@ export class GeneratorHandle {
   }
 
   /** As `measure`, against a responder that is known to answer nonsense. */
-  async measureUnchecked(job: Job & { readonly kind: 'closed' | 'open' }): Promise<RunResult> {
+  async measureUnchecked(job: Measured): Promise<RunResult> {
     const result = await this.ask(job);
     if (result === undefined || result.operations === 0) throw new Error(`${this.child.name} measured nothing`);
     return result;

@@ -59,6 +59,8 @@ export class Generator {
         return await this.closedLoop(job.depth, job.seconds, job.serverPids);
       case 'open':
         return await this.openLoop(job.rate, job.seconds, job.serverPids);
+      case 'scan':
+        throw new Error('a generator does not scan');
       case 'disconnect':
         for (const connection of this.connections) connection.close();
         this.connections = [];

@@ -24,6 +24,13 @@ export type Job =
     }
   /** Open loop: `rate` requests a second in all, whatever the server does. */
   | { readonly kind: 'open'; readonly rate: number; readonly seconds: number; readonly serverPids: readonly number[] }
+  /** Lists all `keyCount` keys, over and over. */
+  | {
+      readonly kind: 'scan';
+      readonly keyCount: number;
+      readonly seconds: number;
+      readonly serverPids: readonly number[];
+    }
   | { readonly kind: 'disconnect' };
 
 /** What one measured run showed. */

@@ -169,7 +169,7 @@ export function encodeReplicaPage(
   return body;
 }
 
-/** Reads the body of a replica's page. Throws ProtocolError. */
+/** Reads the body of a replica's page; its keys lie in one copy of it. Throws ProtocolError. */
 export function decodeReplicaPage(bytes: Uint8Array, view: DataView, start: number, end: number): ReplicaPage {
   const body = new BodyReader('scan page', bytes, view, start, end);
   const reach = body.u8('reach');
@@ -179,13 +179,16 @@ export function decodeReplicaPage(bytes: Uint8Array, view: DataView, start: numb
   const count = body.u32('number of entries');
   const floor = body.stamp();
   if (reach === ScanReach.lastEntry && count === 0) body.fail('a page without entries reaches to its last one');
+  // Not `bytes.slice`: that of a Buffer shares its memory.
+  const copy = Uint8Array.prototype.slice.call(bytes, start, end);
   const entries: ScanEntry[] = [];
   for (let index = 0; index < count; index++) {
     const keyBytes = readKeyLength(body, 'key');
     const absent = body.u8('absent') === 1;
     const serial = body.u8('serial') === 1;
     const stamp = body.stamp();
-    entries.push({ key: body.bytes(keyBytes, 'key'), absent, serial, stamp });
+    const keyStart = body.skip(keyBytes, 'key') - start;
+    entries.push({ key: copy.subarray(keyStart, keyStart + keyBytes), absent, serial, stamp });
   }
   body.finish();
   return { reach, position, floor, entries };

@@ -37,15 +37,8 @@ export function mergePages(
   hashSeed: number,
   present: (key: Uint8Array) => void,
 ): MergedReach {
-  const positionOf = (entry: ScanEntry): number => {
-    const { key } = entry;
-    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
-    return scanPosition(keyHash(key, view, 0, key.length, hashSeed));
-  };
-  const limit = pages
-    .map((page) => boundOf(page, positionOf))
-    .reduce((low, bound) => (order(bound, low) < 0 ? bound : low));
-  const cursors = pages.map((page) => new PageCursor(page, positionOf));
+  const cursors = pages.map((page) => new PageCursor(page, hashSeed));
+  const limit = cursors.map((cursor) => cursor.bound()).reduce((low, bound) => (order(bound, low) < 0 ? bound : low));
   for (;;) {
     let lowest: PageCursor | undefined;
     for (const cursor of cursors) {
@@ -72,14 +65,17 @@ export function mergePages(
 
 class PageCursor {
   readonly #page: ReplicaPage;
-  readonly #positionOf: (entry: ScanEntry) => number;
+  readonly #hashSeed: number;
+  /** Of the memory that the keys lie in: one buffer for all of a page. */
+  #bytes: Uint8Array = NO_BYTES;
+  #view: DataView = new DataView(NO_BYTES.buffer);
   #index = 0;
   position = 0;
   after: Uint8Array = NO_BYTES;
 
-  constructor(page: ReplicaPage, positionOf: (entry: ScanEntry) => number) {
+  constructor(page: ReplicaPage, hashSeed: number) {
     this.#page = page;
-    this.#positionOf = positionOf;
+    this.#hashSeed = hashSeed;
     this.#read();
   }
 
@@ -100,18 +96,28 @@ class PageCursor {
     this.#read();
   }
 
+  /** How far the page reaches. */
+  bound(): Bound {
+    const { reach, position, entries } = this.#page;
+    if (reach === ScanReach.end) return { position: TWO_32, after: NO_BYTES };
+    if (reach === ScanReach.position) return { position, after: NO_BYTES };
+    const { key } = entries[entries.length - 1];
+    return { position: this.#positionOf(key), after: key };
+  }
+
   #read(): void {
     if (this.isAtEnd) return;
-    this.position = this.#positionOf(this.entry);
     this.after = this.entry.key;
+    this.position = this.#positionOf(this.after);
   }
-}
 
-function boundOf(page: ReplicaPage, positionOf: (entry: ScanEntry) => number): Bound {
-  if (page.reach === ScanReach.end) return { position: TWO_32, after: NO_BYTES };
-  if (page.reach === ScanReach.position) return { position: page.position, after: NO_BYTES };
-  const last = page.entries[page.entries.length - 1];
-  return { position: positionOf(last), after: last.key };
+  #positionOf(key: Uint8Array): number {
+    if (key.buffer !== this.#bytes.buffer) {
+      this.#bytes = new Uint8Array(key.buffer);
+      this.#view = new DataView(key.buffer);
+    }
+    return scanPosition(keyHash(this.#bytes, this.#view, key.byteOffset, key.length, this.#hashSeed));
+  }
 }
 
 function order(left: Bound, right: Bound): number {

@@ -6,9 +6,16 @@ import {
   ScanReach,
   serialStamp,
 } from '@memdb/protocol';
-import { SCAN_PAGE_BYTES, SCAN_PAGE_SLICES, SCAN_PAGES_MAX } from '../model/limits.js';
+import {
+  SCAN_KEYS_PER_TICK,
+  SCAN_PAGE_BYTES,
+  SCAN_PAGE_SLICES,
+  SCAN_PAGES_MAX,
+  SCAN_SLICE_BYTES,
+} from '../model/limits.js';
 import {
   kindOf,
+  lengthOf,
   RECORD_HEADER_BYTES,
   RecordKind,
   recordCounter,
@@ -21,7 +28,7 @@ import { recordHasValue, serialBodyAt, valueExpiresAtMs } from '../model/serial-
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import { type Floor, NO_FLOOR } from '../storage/floors.js';
-import { SCAN_SLICE_SLOTS, type ScanWindow } from '../storage/scan-window.js';
+import type { ScanWindow } from '../storage/scan-window.js';
 
 /** A page of this replica: the body that travels, and the highest LSN that it speaks of (0: none). */
 export type OnPage = (body: Uint8Array, lsn: number) => void;
@@ -45,12 +52,14 @@ interface Job {
 
 /** What collecting a window costs beside its keys, in keys: so that empty partitions are not free. */
 const WINDOW_COST = 32;
+/** 2 KiB are verified in the time that a key takes. */
+const VERIFIED_SHIFT = 11;
 const TWO_32 = 4294967296;
 const NO_BYTES = new Uint8Array(0);
 
 /**
  * Makes pages of this replica's keys, with their stamps, deletions included, a slice at a time: all scans of the node
- * together get about one slice of the index in a millisecond, so that no operation waits longer than that for them.
+ * together look at so many keys in a millisecond (`limits.ts`), so that no operation waits long for them.
  */
 export class ScanPages {
   readonly #window: ScanWindow;
@@ -59,7 +68,7 @@ export class ScanPages {
   readonly #jobs: Job[] = [];
   #timer: Timer | undefined;
   /** Keys that may still be looked at before the timer fires. */
-  #budget: number = SCAN_SLICE_SLOTS;
+  #budget: number = SCAN_KEYS_PER_TICK;
 
   constructor(window: ScanWindow, timers: Timers, turn: Turn) {
     this.#window = window;
@@ -107,7 +116,7 @@ export class ScanPages {
     }
     this.#timer ??= this.#timers.start(0, () => {
       this.#timer = undefined;
-      this.#budget = SCAN_SLICE_SLOTS;
+      this.#budget = SCAN_KEYS_PER_TICK;
       if (this.#jobs.length > 0) this.#run();
     });
   }
@@ -119,27 +128,46 @@ export class ScanPages {
     const floor = window.floorOf(job.partition);
     job.floor ??= floor;
     if (!isSame(floor, job.floor)) return this.#finish(job, ScanReach.position);
+    window.collect(job.partition, job.position, job.after, job.prefix);
     // What is missing might be the only copy on the majority that is asked.
     if (window.hasLost(job.partition)) {
       job.onLost();
       return true;
     }
-    window.collect(job.partition, job.position, job.after, job.prefix);
-    this.#budget -= WINDOW_COST + window.count;
+    this.#budget -= WINDOW_COST + window.seen;
     const nowMs = this.#turn.wallMs;
+    let verifiedBytes = 0;
     for (let place = 0; place < window.count; place++) {
       if (job.entries.end >= SCAN_PAGE_BYTES) return this.#finish(job, ScanReach.lastEntry);
-      this.#append(job, place, nowMs);
+      // The rest of a window of large records has to wait. Damage is never answered: it was repaired just now, or the key
+      // is lost here, so the window is collected again.
+      if (verifiedBytes >= SCAN_SLICE_BYTES || !window.isSound(place)) {
+        this.#budget -= verifiedBytes >>> VERIFIED_SHIFT;
+        if (place > 0) {
+          job.position = window.positionOf(place - 1);
+          job.after = window.keyOf(place - 1);
+        }
+        return this.#sliceEnds(job, ScanReach.lastEntry);
+      }
+      verifiedBytes += this.#append(job, place, nowMs);
     }
+    this.#budget -= verifiedBytes >>> VERIFIED_SHIFT;
     if (window.truncated) return this.#finish(job, ScanReach.lastEntry);
     if (window.end === TWO_32) return this.#finish(job, ScanReach.end);
     job.position = window.end;
     job.after = NO_BYTES;
-    job.slices++;
-    return job.slices >= SCAN_PAGE_SLICES && this.#finish(job, ScanReach.position);
+    return this.#sliceEnds(job, ScanReach.position);
   }
 
-  #append(job: Job, place: number, nowMs: number): void {
+  /** The page goes on with another slice, unless it had enough of them: then it is done, and reaches so far. */
+  #sliceEnds(job: Job, reach: number): boolean {
+    job.slices++;
+    if (job.slices < SCAN_PAGE_SLICES || (reach === ScanReach.lastEntry && job.count === 0)) return false;
+    return this.#finish(job, reach);
+  }
+
+  /** Returns the bytes of the record. */
+  #append(job: Job, place: number, nowMs: number): number {
     const segment = this.#window.segmentOf(place);
     const offset = this.#window.offsetOf(place);
     const { bytes, view } = segment;
@@ -147,16 +175,19 @@ export class ScanPages {
     const absent = !recordHasValue(view, offset) || (expiresAtMs !== 0 && expiresAtMs <= nowMs);
     let counter = recordCounter(view, offset);
     let node = recordNode(view, offset);
+    const kindLength = recordKindLength(view, offset);
     const keyLength = recordKeyLength(view, offset);
     const keyStart = offset + RECORD_HEADER_BYTES;
     // What a bare promise found is a plain version still; what was accepted beats all plain ones, and goes by its ballot.
-    const serial = kindOf(recordKindLength(view, offset)) === RecordKind.serial && counter !== 0;
-    if (kindOf(recordKindLength(view, offset)) === RecordKind.serial && counter === 0) {
+    const isSerial = kindOf(kindLength) === RecordKind.serial;
+    const serial = isSerial && counter !== 0;
+    if (isSerial && counter === 0) {
       ({ counter, node } = serialStamp(view, serialBodyAt(view, offset), counter, node));
     }
     appendScanEntry(job.entries, absent, serial, counter, node, bytes, view, keyStart, keyLength);
     job.lsn = Math.max(job.lsn, segment.lsnOf(recordLsnLow(view, offset)));
     job.count++;
+    return lengthOf(kindLength);
   }
 
   #finish(job: Job, reach: number): true {

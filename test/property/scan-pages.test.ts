@@ -1,6 +1,7 @@
 import { decodeReplicaPage, type ScanPlace, ScanReach, scanPosition } from '@memdb/protocol';
 import test from 'ava';
 import fc from 'fast-check';
+import type { Timers } from '../../src/ports/timers.js';
 import { Turn } from '../../src/ports/turn.js';
 import { ScanPages } from '../../src/replication/scan-pages.js';
 import { flipInMemory, places } from '../harness/flip-bits.js';
@@ -169,4 +170,74 @@ test('a replica that lost a key makes no page of its partition until it knows of
   ask(damaged);
   t.true(world.world.runUntil(() => outcomes.length === 3, world.world.nowMs + 1000));
   t.true(outcomes.includes(`page ${damaged}`));
+});
+
+/** Every key of the partition, page by page. */
+function scanAll(world: StorageWorld, pages: ScanPages, prefix = ''): string[] {
+  const found: string[] = [];
+  for (let place: ScanPlace | undefined = start(0); place !== undefined; ) {
+    const { keys, next } = readPage(world, pages, place, prefix);
+    found.push(...keys);
+    place = next;
+  }
+  return found.sort();
+}
+
+test('a record that is damaged in memory is read back before a page speaks of it, wherever in it the damage is', (t) => {
+  const world = new StorageWorld(3, { partitions: 1 });
+  const names = Array.from({ length: 300 }, (_, index) => `key-${String(index).padStart(3, '0')}`);
+  for (const name of names) world.set(name, 'x'.repeat(20), 1, 1);
+  world.settle();
+  const pages = pagesOf(world);
+  const all = places(world.store);
+  const first = 4;
+  const { bytes } = all[0];
+  for (let byte = first; byte < bytes; byte++) {
+    for (const prefix of ['', 'key-0']) {
+      flipInMemory(all[(byte * 7) % all.length], byte, byte % 8);
+      t.deepEqual(scanAll(world, pages, prefix), prefix === '' ? names : names.slice(0, 100), `byte ${byte}`);
+    }
+  }
+  t.true(world.metric('scrub_repaired_total', { where: 'memory' }) >= bytes - first);
+});
+
+test('a page is not made when a record is found damaged for good, and none of its keys is shown', (t) => {
+  for (const byte of [9, 11, 12, 17, 20, 25, 30, 40]) {
+    const world = new StorageWorld(4, { durability: 'none', partitions: 1 });
+    for (let index = 0; index < 50; index++) world.set(`key-${index}`, 'x'.repeat(20), 1, 1);
+    const pages = pagesOf(world);
+    flipInMemory(places(world.store)[20], byte, 4);
+    let outcome = '';
+    pages.make(
+      start(0),
+      Buffer.from('key-2'),
+      () => {
+        outcome = 'page';
+      },
+      () => {
+        outcome = 'lost';
+      },
+    );
+    world.world.runUntil(() => outcome !== '', world.world.nowMs + 1000);
+    t.is(outcome, 'lost', `byte ${byte}`);
+  }
+});
+
+test('pages of large records take slices that are bounded by bytes, and miss nothing', (t) => {
+  const world = new StorageWorld(5, { durability: 'none', partitions: 1, segmentBytes: 2 ** 22 });
+  const names = Array.from({ length: 150 }, (_, index) => `key-${String(index).padStart(3, '0')}`);
+  for (const name of names) world.set(name, 'x'.repeat(100_000), 1, 1);
+  const { timers, clock } = world.world.createPorts('scanner');
+  let ticks = 0;
+  const counted: Timers = {
+    start: (milliseconds, call) => {
+      ticks++;
+      return timers.start(milliseconds, call);
+    },
+    stop: (timer) => timers.stop(timer),
+    endOfTurn: (call) => timers.endOfTurn(call),
+  };
+  t.deepEqual(scanAll(world, new ScanPages(world.store.scanWindow, counted, new Turn(timers, clock))), names);
+  // 15 MB, verified 256 KiB at a time, two slices in a tick at most.
+  t.true(ticks >= 25, `${ticks} ticks`);
 });
