@@ -35,11 +35,13 @@ export interface WireMember {
     readonly load: number;
     /** 0 to 8. */
     readonly health: number;
+    /** LSN up to which its log is on its disk. */
+    readonly logEnd: number;
   };
 }
 
-/** uuid 16 + generation 4 + nonce 8 + incarnation 4 + state 1 + health 1 + weight 2 + by 16 + since 8 + version 4 + epoch 4 + load 4. */
-const MEMBER_FIXED_BYTES = 72;
+/** uuid 16 + generation 4 + nonce 8 + incarnation 4 + state 1 + health 1 + weight 2 + by 16 + since 8 + version 4 + epoch 4 + load 4 + log end 8. */
+const MEMBER_FIXED_BYTES = 80;
 const HEALTH_MAX = 8;
 const NOBODY = new Uint8Array(UUID_BYTES);
 
@@ -48,7 +50,7 @@ export function memberBytes(member: WireMember): number {
   return textsOf(member).reduce((sum, text) => sum + 2 + Buffer.byteLength(text), MEMBER_FIXED_BYTES);
 }
 
-/** The body of `gossipPing`, `gossipExchange` and their answers, and of `introduce` (with one member): u16 count, members. */
+/** The body of `gossipPing`, `gossipExchange` and their answers, and of the answer to `introduce`: u16 count, members. */
 export function encodeMembers(members: readonly WireMember[]): Uint8Array {
   return withMembers(0, members);
 }
@@ -95,6 +97,28 @@ export function decodeRelayed(
   return { reached: reached === 1, members: readMembers(reader) };
 }
 
+/** The body of `introduce`: u8 1 when the sender wants to hear of the other members, u8 zero, then a list of one, the sender. */
+export function encodeIntroduction(self: WireMember, wantsMembers: boolean): Uint8Array {
+  const bytes = withMembers(2, [self]);
+  bytes[0] = wantsMembers ? 1 : 0;
+  return bytes;
+}
+
+export function decodeIntroduction(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): { readonly self: WireMember; readonly wantsMembers: boolean } {
+  const reader = new BodyReader('introduction', bytes, view, start, end);
+  const wanted = reader.u8('whether members are wanted');
+  if (wanted > 1) reader.fail(`${wanted} where 0 or 1 is said`);
+  reader.zeros(1);
+  const members = readMembers(reader);
+  if (members.length !== 1) reader.fail(`${members.length} members introduce themselves at once`);
+  return { self: members[0], wantsMembers: wanted === 1 };
+}
+
 function withMembers(before: number, members: readonly WireMember[]): Uint8Array {
   const bytes = new Uint8Array(members.reduce((sum, member) => sum + memberBytes(member), before + 2));
   const view = new DataView(bytes.buffer);
@@ -118,6 +142,7 @@ function writeMember(bytes: Uint8Array, view: DataView, start: number, member: W
   view.setUint32(start + 60, profile.version, true);
   view.setUint32(start + 64, profile.epoch, true);
   view.setUint32(start + 68, profile.load, true);
+  writeCounter(view, start + 72, profile.logEnd);
   let at = start + MEMBER_FIXED_BYTES;
   for (const text of textsOf(member)) {
     const encoded = new TextEncoder().encode(text);
@@ -162,6 +187,7 @@ function readMember(reader: BodyReader): WireMember {
       version: reader.u32('version'),
       epoch: reader.u32('epoch'),
       load: reader.u32('load'),
+      logEnd: reader.u64('log end'),
       health,
       weight,
       address: reader.text(reader.u16('address length'), ADDRESS_BYTES_MAX, 'address'),

@@ -318,6 +318,7 @@ export function startOf(uuid: string, generation: number, nowMs: number): Member
       epoch: 0,
       load: 0,
       health: 0,
+      logEnd: 0,
     },
   };
 }

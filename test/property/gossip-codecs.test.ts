@@ -1,7 +1,9 @@
 import {
+  decodeIntroduction,
   decodeMembers,
   decodeRelay,
   decodeRelayed,
+  encodeIntroduction,
   encodeMembers,
   encodeRelay,
   encodeRelayed,
@@ -43,6 +45,7 @@ const member: fc.Arbitrary<WireMember> = fc.record({
     epoch: u32,
     load: u32,
     health: fc.nat(8),
+    logEnd: fc.maxSafeNat(),
   }),
 });
 const members = fc.array(member, { maxLength: 4 });
@@ -83,6 +86,13 @@ roundTrips(
   fc.record({ reached: fc.boolean(), members }),
   ({ reached, members }) => encodeRelayed(reached, members),
   decodeRelayed,
+);
+
+roundTrips(
+  'introduce',
+  fc.record({ self: member, wantsMembers: fc.boolean() }),
+  ({ self, wantsMembers }) => encodeIntroduction(self, wantsMembers),
+  decodeIntroduction,
 );
 
 test('gossip arrives whole however its frames are split', (t) => {
@@ -135,5 +145,15 @@ test('more members than any cluster has, unknown states and reserved bytes are r
     const broken = encodeRelayed(true, []);
     broken[at] = value;
     t.throws(() => decodeRelayed(broken, viewOf(broken), 0, broken.length), { instanceOf: ProtocolError });
+    const introduction = encodeIntroduction(sample, true);
+    introduction[at] = value;
+    t.throws(() => decodeIntroduction(introduction, viewOf(introduction), 0, introduction.length), {
+      instanceOf: ProtocolError,
+    });
   }
+  const two = encodeRelayed(true, [sample, sample]);
+  t.throws(() => decodeIntroduction(two, viewOf(two), 0, two.length), {
+    instanceOf: ProtocolError,
+    message: /2 members introduce/,
+  });
 });

@@ -26,6 +26,7 @@ import {
   decodeGetManyRequest,
   decodeHoldings,
   decodeKill,
+  decodeIntroduction,
   decodeMembers,
   decodeQuorumGetReply,
   decodeRelay,
@@ -59,6 +60,7 @@ import {
   encodeEpochPromise,
   encodeHoldings,
   encodeKill,
+  encodeIntroduction,
   encodeMembers,
   encodeRelay,
   encodeRelayed,
@@ -274,6 +276,7 @@ const FIRST: WireMember = {
     release: '0.1.0',
     epoch: 3,
     load: 250,
+    logEnd: 2 ** 32 + 7,
     health: 1,
   },
 };
@@ -292,6 +295,7 @@ const SECOND: WireMember = {
     release: '0.1.0',
     epoch: 2,
     load: 0,
+    logEnd: 0,
     health: 0,
   },
 };
@@ -449,6 +453,7 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
     ),
   'gossip-ping': () => gossip(Opcode.gossipPing, 0, encodeMembers([FIRST, SECOND])),
   'gossip-relay': () => gossip(Opcode.gossipRelay, 0, encodeRelay(SECOND.uuid, [SECOND])),
+  'gossip-introduce': () => gossip(Opcode.introduce, 0, encodeIntroduction(SECOND, true)),
   'gossip-relayed': () => gossip(Opcode.gossipRelay, Flag.reply, encodeRelayed(true, [])),
   'memory-pressure': () => {
     const body = new Uint8Array(PRESSURE_BYTES);
@@ -680,6 +685,7 @@ test('the gossip of PROTOCOL.md reads back', (t) => {
   };
   t.deepEqual(read('gossip-ping', decodeMembers), [FIRST, SECOND]);
   t.deepEqual(read('gossip-relay', decodeRelay), { target: SECOND.uuid, members: [SECOND] });
+  t.deepEqual(read('gossip-introduce', decodeIntroduction), { self: SECOND, wantsMembers: true });
   t.deepEqual(read('gossip-relayed', decodeRelayed), { reached: true, members: [] });
 });
 

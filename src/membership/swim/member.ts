@@ -38,6 +38,11 @@ export interface Profile {
   readonly load: number;
   /** How much it doubts itself, 0 to 8 (`LocalHealth`): others are patient with a node that knows that it is slow. */
   readonly health: number;
+  /**
+   * LSN up to which its log is on its disk. Whoever starts with a log that ends below it lost what it answered for: its
+   * directory is a copy (mechanisms: Epochs).
+   */
+  readonly logEnd: number;
 }
 
 /** One start of one node as gossip knows it. */
