@@ -1,14 +1,13 @@
-import { frameEpoch, type WireTopology } from '@memdb/protocol';
-import type { Sighting } from './membership/heartbeat.js';
-import { Membership } from './membership/membership.js';
+import { frameEpoch, type MemDbError, type WireTopology } from '@memdb/protocol';
+import { MemberRecords } from './member-records.js';
+import { Membership, type Place, type SelfDescription } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
-import { loadMoves, saveMove } from './node-meta.js';
 import type { NodeConfig, NodePorts } from './node-options.js';
 import type { NodeRooms } from './node-recovery.js';
-import { parseAddress } from './ports/address.js';
 import type { Turn } from './ports/turn.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
+import { votersOf } from './topology/epoch-roles.js';
 import { Epochs } from './topology/epochs.js';
 import { Transfers } from './topology/transfers/transfers.js';
 
@@ -27,11 +26,17 @@ export interface ClusterOptions {
   readonly rooms: NodeRooms;
   readonly turn: Turn;
   readonly topology: WireTopology;
-  /** This node as a member. */
-  readonly self: Sighting;
+  /** Number of this node in the topology. */
+  readonly number: number;
+  /** The epoch this node is in. */
+  readonly epoch: () => number;
+  /** What this node tells of itself, its epoch and its log excepted. */
+  readonly describe: () => Omit<SelfDescription, 'epoch' | 'logEnd'>;
   readonly link: PeerLinkContext;
   /** An epoch is in force from now on: told before anything else of the cluster is. */
   readonly onEpoch: (topology: WireTopology) => void;
+  /** This node must end: it is a copy, or another one has its place. */
+  readonly onRefused: (error: MemDbError) => void;
 }
 
 /** Number of the member with that UUID; 0 for a stranger, and before founding. */
@@ -39,41 +44,58 @@ export function memberNumber(topology: WireTopology | undefined, uuid: string): 
   return topology?.nodes.find((node) => node.uuid === uuid)?.number ?? 0;
 }
 
+function placesOf({ nodes }: WireTopology): Place[] {
+  return nodes.map(({ number, uuid, address }) => ({ number, uuid, address }));
+}
+
 /** Takes part in the cluster of that topology: dials its members and coordinates requests among them. */
 export function joinCluster(options: ClusterOptions): ClusterRooms {
-  const { ports, config, rooms, turn, topology, self, link } = options;
+  const { ports, config, rooms, turn, topology, number: self, link } = options;
   const { timers, telemetry } = ports;
-  const { store, lamport, replies, held } = rooms;
+  const { store, lamport, replies, held, identity } = rooms;
   const replica = new Replica(store, replies, held, topology.hashSeed);
-  const moves = loadMoves(store);
+  const records = new MemberRecords(store);
+  const { known } = records;
   const membership = new Membership({
     context: link,
     // Nothing is heard before `start`: by then there is a replication.
     events: {
-      onUp: (peer) => {
-        epochs.onUp(peer);
-        replication.onUp(peer);
-      },
-      onDown: (peer) => {
-        replication.onDown(peer);
-        transfers.onDown(peer);
-      },
+      onLinked: (peer) => epochs.onUp(peer),
+      onUp: (peer) => replication.onUp(peer),
+      onDown: (peer) => replication.onDown(peer),
+      onUnlinked: (peer) => transfers.onDown(peer),
       onFrame: (peer, bytes, view, start, end) => {
         const epoch = frameEpoch(view, start);
         if (epoch !== epochs.current.epoch) epochs.onShown(peer.number, epoch);
         if (transfers.onReply(peer, bytes, view, start, end)) return;
         if (replication.onReply(peer, bytes, view, start, end)) return;
-        if (!epochs.onReply(peer, bytes, view, start, end)) membership.onReply(bytes, view, start, end);
+        if (!epochs.onReply(peer, bytes, view, start, end)) membership.onReply(peer, bytes, view, start, end);
       },
     },
-    self,
+    self: {
+      number: self,
+      uuid: identity.uuid,
+      generation: identity.generation,
+      bootNonce: Buffer.from(identity.bootNonce).toString('hex'),
+    },
+    describe: () => ({ ...options.describe(), epoch: options.epoch(), logEnd: store.syncedLsn }),
     seeds: config.cluster.seeds,
-    onMoved: (sighting) => saveMove(store, sighting),
-    numberOf: (uuid) => memberNumber(epochs.current, uuid),
+    known,
+    voters: () => {
+      const voters = votersOf(epochs.current);
+      return epochs.current.nodes.filter(({ number }) => voters.includes(number)).map(({ uuid }) => uuid);
+    },
+    onKnown: (member, number) => {
+      records.note(member);
+      turn.wake();
+      if (member.profile.epoch > epochs.current.epoch) epochs.onShown(number, member.profile.epoch);
+    },
     onLiveness: (number, reachable) => replication.onLiveness(number, reachable),
+    onAdmitted: () => turn.wake(),
+    onRefused: options.onRefused,
   });
   const replication = new Replication({
-    self: self.number,
+    self,
     topology,
     store,
     lamport,
@@ -87,13 +109,9 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     links: membership.links,
     reachable: (member) => membership.reachable(member),
   });
-  const sightingsOf = ({ nodes }: WireTopology): Sighting[] =>
-    nodes.map((node) => {
-      return moves.get(node.number) ?? { number: node.number, generation: 0, address: parseAddress(node.address) };
-    });
   const epochs = new Epochs({
-    self: self.number,
-    generation: self.generation,
+    self,
+    generation: identity.generation,
     store,
     timers,
     random: ports.random,
@@ -106,13 +124,13 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     onEpoch: (next) => {
       options.onEpoch(next);
       if (memberNumber(next, rooms.identity.uuid) === 0) return;
-      membership.setMembers(sightingsOf(next));
+      membership.setMembers(placesOf(next));
       replication.onEpoch(next);
       transfers.onEpoch(next);
     },
   });
   const transfers = new Transfers({
-    self: self.number,
+    self,
     topology,
     store,
     lamport,
@@ -126,6 +144,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     onReturned: () => replication.onReturned(),
     onReleased: (partition, node) => replication.audit.onReleased(partition, node),
   });
-  membership.start(sightingsOf(topology));
+  membership.start(placesOf(topology));
+  records.forgetAllBut((uuid) => membership.swim.others.has(uuid));
   return { epochs, replica, membership, replication, transfers };
 }

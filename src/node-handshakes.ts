@@ -1,4 +1,4 @@
-import type { ClientHandshakeOptions, ServerHandshakeOptions } from '@memdb/protocol';
+import type { ClientHandshakeOptions, ServerHandshakeOptions, ServerHandshakeResult } from '@memdb/protocol';
 import { FEATURES_KNOWN, parseUuid, Role, roleName } from '@memdb/protocol';
 import type { NodeKeys } from './node-options.js';
 import { formatAddress } from './ports/address.js';
@@ -14,6 +14,8 @@ export interface NodeHandshakesOptions {
   readonly clusterId: () => Uint8Array | undefined;
   /** Number in the topology; 0 before founding. */
   readonly number: () => number;
+  /** Why a node that proved its key is not let in; undefined when it is. */
+  readonly refuses: (peer: ServerHandshakeResult) => string | undefined;
   /** Where the node is reached. */
   readonly address: () => Address;
 }
@@ -45,6 +47,7 @@ export class NodeHandshakes {
     return {
       keys: (role, keyId) => this.#options.keys.secret(roleName(role), keyId),
       nodeNumber: this.#options.number(),
+      refuses: this.#options.refuses,
       ...this.#common(),
     };
   }

@@ -16,19 +16,10 @@ export function nodeStatus(node: Node): object {
     address: formatAddress(node.address),
     epoch: topology?.epoch ?? 0,
     counter: node.lamport?.current ?? 0,
-    members: (topology?.nodes ?? []).map((member) => {
-      const sighting = membership?.sightings().find((seen) => seen.number === member.number);
+    // `MemberView` says what each field holds.
+    members: (membership?.view() ?? []).map((member) => {
       const stream = replication?.streams[member.number];
-      return {
-        number: member.number,
-        uuid: member.uuid,
-        address: sighting === undefined ? member.address : formatAddress(sighting.address),
-        zone: member.zone,
-        host: member.host,
-        reachable: membership?.reachable(member.number) ?? false,
-        stream: stream?.state,
-        lagRecords: stream?.lagRecords,
-      };
+      return { ...member, stream: stream?.state, lagRecords: stream?.lagRecords };
     }),
     storage: store?.stats(),
     lastLsn: store?.lastLsn ?? 0,

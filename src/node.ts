@@ -1,14 +1,15 @@
-import { EPOCH_FRAME_BYTES_MAX, type WireTopology } from '@memdb/protocol';
+import { EPOCH_FRAME_BYTES_MAX, type MemDbError, type WireTopology } from '@memdb/protocol';
 import type { Membership } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
 import type { LamportClock } from './model/lamport-clock.js';
 import { STREAM_RUN_BYTES_MAX } from './model/limits.js';
+import { RELEASE } from './model/release.js';
 import { type ClusterRooms, joinCluster, memberNumber } from './node-cluster.js';
 import { NodeHandshakes } from './node-handshakes.js';
 import type { NodeConfig, NodeOptions } from './node-options.js';
 import { type NodeRooms, recoverRooms } from './node-recovery.js';
 import { nodeStatus, registerGauges } from './node-status.js';
-import { formatAddress, parseAddress } from './ports/address.js';
+import { formatAddress } from './ports/address.js';
 import type { HostProcess } from './ports/host-process.js';
 import type { Timer } from './ports/timers.js';
 import type { Address } from './ports/transport.js';
@@ -21,11 +22,13 @@ import { BackupRequests } from './server/backup-requests.js';
 import { ClientRequests } from './server/client-requests.js';
 import { Lookahead } from './server/lookahead.js';
 import { PeerRequests } from './server/peer-requests.js';
+import { RequestRate } from './server/request-rate.js';
 import { Server } from './server/server.js';
 import { SnapshotSessions } from './storage/snapshot-sessions.js';
 import type { Store } from './storage/store.js';
 import type { Epochs } from './topology/epochs.js';
 import { Founding } from './topology/founding.js';
+import type { NodeRecord } from './topology/pledge.js';
 import type { Transfers } from './topology/transfers/transfers.js';
 
 /** What a node is doing. Changed by `Node` only. */
@@ -59,6 +62,7 @@ export class Node {
   #cluster: ClusterRooms | undefined;
   #topology: WireTopology | undefined;
   #snapshots: SnapshotSessions | undefined;
+  #load: RequestRate | undefined;
   #number = 0;
   #address: Address;
   #drainTimer: Timer | undefined;
@@ -76,6 +80,7 @@ export class Node {
       random: options.random,
       clusterId: () => this.#topology?.clusterId,
       number: () => this.#number,
+      refuses: (peer) => this.#cluster?.membership.refusalOf({ ...peer, uuid: peer.identity }),
       address: () => this.#address,
     });
   }
@@ -115,6 +120,11 @@ export class Node {
 
   get epochs(): Epochs | undefined {
     return this.#cluster?.epochs;
+  }
+
+  /** Whether a majority confirmed that this node is still itself: nothing about data is answered before. */
+  get #isAdmitted(): boolean {
+    return this.#cluster?.membership.admitted === true;
   }
 
   get replication(): Replication | undefined {
@@ -161,7 +171,8 @@ export class Node {
   /** Why the node does not serve; undefined while it does. */
   ready(): string | undefined {
     if (this.#phase !== 'running') return `the node is ${this.#phase}`;
-    if (this.#topology !== undefined) return undefined;
+    if (this.#isAdmitted) return undefined;
+    if (this.#cluster !== undefined) return `waiting for ${this.#cluster.membership.waitingFor}`;
     return `the cluster is not formed yet: waiting for ${this.#founding?.waitingFor ?? 'the disk'}`;
   }
 
@@ -249,13 +260,17 @@ export class Node {
       lamport,
       turn: this.#turn,
       telemetry,
-      replication: () => this.#cluster?.replication,
-      topology: () => this.#topology,
+      replication: () => (this.#isAdmitted ? this.#cluster?.replication : undefined),
+      topology: () => (this.#isAdmitted ? this.#topology : undefined),
       limits: () => this.#config.limits,
       closing: () => (this.#phase === 'running' ? undefined : SHUTTING_DOWN),
       status: () => this.status(),
       backups: new BackupRequests(this.#snapshots, replies, this.uuid),
     });
+    this.#load = new RequestRate(
+      () => clientRequests.begun,
+      () => this.#turn.nowMs,
+    );
     const listenOn = this.#config.node.listen;
     this.#server = new Server({
       transport,
@@ -270,10 +285,7 @@ export class Node {
       // Made by the time of the first connection: `listen` calls back in a later turn.
       peerRequests: () => peerRequests,
       onPeer: (peer) => {
-        const number = memberNumber(this.#topology, peer.identity);
-        if (number === 0 || peer.advertisedAddress === '') return;
-        const address = parseAddress(peer.advertisedAddress);
-        this.#cluster?.membership.learn({ number, generation: peer.generation, address });
+        this.#cluster?.membership.onPeer({ ...peer, uuid: peer.identity });
       },
     });
     const founding = this.#makeFounding();
@@ -288,9 +300,9 @@ export class Node {
       epochs: () => this.#cluster?.epochs,
       transfers: () => this.#cluster?.transfers,
       numberOf: (uuid) => memberNumber(this.#topology, uuid),
-      epoch: () => this.#topology?.epoch ?? 0,
+      epoch: () => (this.#isAdmitted ? (this.#topology?.epoch ?? 0) : 0),
       membership: () => this.#cluster?.membership,
-      replica: () => this.#cluster?.replica,
+      replica: () => (this.#isAdmitted ? this.#cluster?.replica : undefined),
       audit: new AuditReplica(store, replies),
       scanPages: () => this.#cluster?.replication.scanPages,
       onPressure: (member, keys) => this.#cluster?.replication.onPressure(member, keys),
@@ -315,19 +327,12 @@ export class Node {
 
   #makeFounding(): Founding {
     const { timers } = this.#options;
-    const { node, cluster } = this.#config;
+    const { cluster } = this.#config;
     const { store } = this.#recovered();
     const self = this;
     return new Founding({
       get self() {
-        return {
-          uuid: self.uuid,
-          address: formatAddress(self.#address),
-          http: node.http === undefined ? '' : formatAddress(node.http),
-          zone: node.zone,
-          host: node.host,
-          weight: node.weight,
-        };
+        return { uuid: self.uuid, ...self.#description() };
       },
       seeds: cluster.seeds,
       founders: cluster.founders,
@@ -337,6 +342,18 @@ export class Node {
       link: this.#linkContext(),
       onFounded: (topology) => this.#onFounded(topology),
     });
+  }
+
+  /** What the configuration says of this node. */
+  #description(): Omit<NodeRecord, 'uuid'> {
+    const { http, zone, host, weight } = this.#config.node;
+    const address = formatAddress(this.#address);
+    return { address, http: http === undefined ? '' : formatAddress(http), zone, host, weight };
+  }
+
+  #onRefused(error: MemDbError): void {
+    this.#options.telemetry.log('error', 'refused-by-peers', { message: error.message });
+    this.#options.onFatal(error);
   }
 
   #onFounded(topology: WireTopology): void {
@@ -353,8 +370,11 @@ export class Node {
       rooms,
       turn: this.#turn,
       topology,
-      self: { number: self.number, generation: this.generation, address: this.#address },
+      number: self.number,
+      epoch: () => this.#topology?.epoch ?? 0,
+      describe: () => ({ ...this.#description(), release: RELEASE, load: this.#load?.perSecond ?? 0 }),
       link: this.#linkContext(),
+      onRefused: (error) => this.#onRefused(error),
       onEpoch: (next) => this.#onEpoch(next),
     });
     telemetry.log('info', 'cluster-ready', {

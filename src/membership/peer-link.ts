@@ -1,15 +1,17 @@
-import type { ClientHandshakeOptions, ClientHandshakeResult } from '@memdb/protocol';
+import type { ClientHandshakeOptions, ClientHandshakeResult, MemDbError } from '@memdb/protocol';
 import {
   ClientHandshake,
   FRAME_HEADER_BYTES,
   FrameReader,
   flushTo,
   frameCounter,
+  Opcode,
   OutgoingBuffer,
   writeFrameHeader,
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { PEER_RETAINED_BYTES_MAX } from '../model/limits.js';
+import { formatAddress } from '../ports/address.js';
 import type { Random } from '../ports/random.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
@@ -29,6 +31,10 @@ export interface PeerLinkEvents {
   onUp(link: PeerLink, peer: ClientHandshakeResult): void;
   /** The connection ended; the link dials again by itself. Called only after `onUp`. */
   onDown(link: PeerLink, reason: string): void;
+  /**
+   * The handshake failed. `peer` is what the other side proved to be, if it had: otherwise anybody could have said this.
+   */
+  onRefused?(link: PeerLink, error: MemDbError, peer: ClientHandshakeResult | undefined): void;
   /** A reply of the peer arrived; offsets as in `FrameReader`. */
   onFrame(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void;
 }
@@ -57,10 +63,14 @@ export class PeerLink implements ConnectionHandler {
   readonly out: OutgoingBuffer = new OutgoingBuffer();
   /** When something last arrived, monotonic milliseconds. */
   heardMs = 0;
+  /** When a sign of life was asked for that has not come, monotonic milliseconds; 0 while none is owed. */
+  askedMs = 0;
   /** Number of the member at the other end; 0 while it is only an address. */
   readonly number: number;
   #state: LinkState = { kind: 'closed' };
-  #address: () => Address;
+  readonly #whereIs: () => Address;
+  #address: Address | undefined;
+  #complained = '';
   #connection: Connection | undefined;
   #reader: FrameReader | undefined;
   #handshake: ClientHandshake | undefined;
@@ -72,7 +82,7 @@ export class PeerLink implements ConnectionHandler {
 
   constructor(number: number, address: () => Address, context: PeerLinkContext, events: PeerLinkEvents) {
     this.number = number;
-    this.#address = address;
+    this.#whereIs = address;
     this.#context = context;
     this.#events = events;
   }
@@ -90,8 +100,15 @@ export class PeerLink implements ConnectionHandler {
     return this.#state.kind === 'up' ? this.#state.peer.features : 0;
   }
 
+  /** Where the peer was dialed last. */
   get address(): Address {
-    return this.#address();
+    this.#address ??= this.#whereIs();
+    return this.#address;
+  }
+
+  /** Who is at the other end; undefined while the link is down. */
+  get peer(): ClientHandshakeResult | undefined {
+    return this.#state.kind === 'up' ? this.#state.peer : undefined;
   }
 
   /** Starts to dial. */
@@ -99,13 +116,31 @@ export class PeerLink implements ConnectionHandler {
     if (this.#state.kind === 'closed') this.#dial();
   }
 
-  /** Ends the link for good. */
+  /** The peer is there, or elsewhere, as somebody says: a link that waits to dial again does so now. */
+  hurry(): void {
+    if (this.#state.kind !== 'waiting') return;
+    this.#context.timers.stop(this.#state.timer);
+    this.#redialMs = REDIAL_MS_MIN;
+    this.#dial();
+  }
+
+  /** Ends the link for good, at once. */
   close(): void {
+    this.#end(() => this.#connection?.destroy());
+  }
+
+  /** Ends the link for good; what was begun still leaves. */
+  end(): void {
+    this.flush();
+    this.#end(() => this.#connection?.end());
+  }
+
+  #end(closeConnection: () => void): void {
     const previous = this.#state;
     this.#state = { kind: 'closed' };
     if (previous.kind === 'waiting') this.#context.timers.stop(previous.timer);
     this.#stopEstablishTimer();
-    this.#connection?.destroy();
+    closeConnection();
     if (previous.kind === 'up') this.#events.onDown(this, 'closed by this node');
   }
 
@@ -144,6 +179,12 @@ export class PeerLink implements ConnectionHandler {
     return offset + FRAME_HEADER_BYTES;
   }
 
+  /** Asks for a sign of life, which any answer is. Only while the link is up. */
+  ask(): void {
+    this.begin(Opcode.ping, 0, 0, 0, 0);
+    if (this.askedMs === 0) this.askedMs = this.#context.turn.nowMs;
+  }
+
   /** End of turn: everything begun leaves in one write. */
   flush(): void {
     if (this.out.end === 0) return;
@@ -174,6 +215,7 @@ export class PeerLink implements ConnectionHandler {
 
   onData(bytes: Uint8Array, view: DataView, start: number, end: number): void {
     this.heardMs = this.#context.turn.nowMs;
+    this.askedMs = 0;
     try {
       this.#reader?.push(bytes, view, start, end);
     } catch (error) {
@@ -197,8 +239,10 @@ export class PeerLink implements ConnectionHandler {
 
   #dial(): void {
     this.#state = { kind: 'dialing' };
+    this.askedMs = 0;
+    this.#address = this.#whereIs();
     this.#establishTimer = this.#context.timers.start(ESTABLISH_TIMEOUT_MS, () => this.#connection?.destroy());
-    this.#connection = this.#context.transport.connect(this.#address(), this);
+    this.#connection = this.#context.transport.connect(this.#address, this);
   }
 
   #onFrame(bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -212,21 +256,28 @@ export class PeerLink implements ConnectionHandler {
     this.#send();
     if (step.kind === 'continue') return;
     if (step.kind === 'failed') {
-      this.#context.telemetry.log('error', 'peer-handshake-failed', {
-        peer: this.number,
-        address: `${this.address.host}:${this.address.port}`,
-        message: step.error.message,
-      });
+      this.#complain(step.error);
       this.#redialMs = REDIAL_MS_MAX;
       this.#connection?.destroy();
+      this.#events.onRefused?.(this, step.error, step.peer);
       return;
     }
     this.#stopEstablishTimer();
     this.#redialMs = REDIAL_MS_MIN;
+    this.#complained = '';
     this.#handshake = undefined;
     this.#context.lamport.observe(frameCounter(view, start));
     this.#state = { kind: 'up', peer: step.result };
     this.#events.onUp(this, step.result);
+  }
+
+  /** Says once what is wrong, and again only when it changes: the link dials again and again. */
+  #complain({ message, code }: MemDbError): void {
+    if (this.#complained === message) return;
+    this.#complained = message;
+    const address = formatAddress(this.address);
+    const level = code === 'same-node' ? 'debug' : 'error';
+    this.#context.telemetry.log(level, 'peer-handshake-failed', { peer: this.number, address, code, message });
   }
 
   #send(): void {

@@ -88,6 +88,11 @@ export class ClientRequests {
     this.#refused = options.telemetry.counter('operations_refused_total', 'Requests refused before they began.');
   }
 
+  /** Requests so far; each item of a batch counts. */
+  get begun(): number {
+    return this.#operations.reduce((sum, { value }) => sum + value, 0);
+  }
+
   /** One request frame. Throws `ProtocolError` when it is malformed. Hot. */
   onRequest(target: ReplyTarget, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const opcode = frameOpcode(view, start);

@@ -23,7 +23,7 @@ import type { Replica } from '../replication/replica.js';
 import { PARTITION_LOST, type Replies } from '../replication/replies.js';
 import type { ScanPages } from '../replication/scan-pages.js';
 import type { Store } from '../storage/store.js';
-import type { Answer } from '../topology/answer.js';
+import type { Answer } from '../membership/answer.js';
 import type { Epochs } from '../topology/epochs.js';
 import type { Founding } from '../topology/founding.js';
 import type { Transfers } from '../topology/transfers/transfers.js';
@@ -40,12 +40,12 @@ export interface PeerRequestsOptions {
   /** Undefined until the cluster is founded. */
   readonly epochs: () => Epochs | undefined;
   readonly transfers: () => Transfers | undefined;
-  /** 0 until the cluster is founded. */
+  /** 0 until the cluster is founded and this node admitted to it: nothing about data is answered before. */
   readonly epoch: () => number;
   /** Number of the member with that UUID; 0 for a stranger. */
   readonly numberOf: (uuid: string) => number;
   readonly membership: () => Membership | undefined;
-  /** Undefined until the cluster is founded. */
+  /** Undefined until then. */
   readonly replica: () => Replica | undefined;
   readonly audit: AuditReplica;
   readonly scanPages: () => ScanPages | undefined;
@@ -63,7 +63,7 @@ export class PeerRequests {
 
   /** One request frame of a peer node. Throws `ProtocolError` when it is malformed. Hot. */
   onRequest(session: Session, bytes: Uint8Array, view: DataView, start: number, end: number): void {
-    const { lamport, replies, store, founding, membership } = this.#options;
+    const { lamport, replies, store, founding } = this.#options;
     lamport.observe(frameCounter(view, start));
     if (frameEpoch(view, start) !== this.#options.epoch()) this.#onOtherEpoch(session, frameEpoch(view, start));
     const opcode = frameOpcode(view, start);
@@ -86,13 +86,12 @@ export class PeerRequests {
         if ((frameFlags(view, start) & Flag.forwarded) !== 0) this.#scan(session, bytes, view, start, end);
         else this.#options.clientRequests.onRequest(session, bytes, view, start, end);
         return;
-      case Opcode.heartbeat: {
-        session.inflight++;
-        const members = membership();
-        members?.onHeartbeat(bytes, view, body, end);
-        replies.body(session, opcode, 0, correlation, members?.encode() ?? NOBODY);
+      case Opcode.gossipPing:
+      case Opcode.gossipRelay:
+      case Opcode.gossipExchange:
+      case Opcode.introduce:
+        this.#onGossip(session, opcode, correlation, bytes, view, body, end);
         return;
-      }
       case Opcode.memoryPressure:
         if (end - body !== PRESSURE_BYTES) throw new ProtocolError('bad-request', body, 'memoryPressure is cut');
         this.#options.onPressure(pressureNode(view, body), pressureKeys(view, body));
@@ -106,7 +105,7 @@ export class PeerRequests {
       case Opcode.epochAccept: {
         session.inflight++;
         const epochs = this.#options.epochs();
-        if (epochs !== undefined) {
+        if (epochs !== undefined && (opcode === Opcode.announceEpoch || this.#options.epoch() !== 0)) {
           epochs.onRequest(this.#answer(session), opcode, correlation, bytes, view, body, end);
         } else if (opcode === Opcode.announceEpoch) {
           founding.onAnnounced(this.#answer(session), correlation, bytes.slice(body, end));
@@ -126,6 +125,27 @@ export class PeerRequests {
         }
         this.#options.clientRequests.onRequest(session, bytes, view, start, end);
     }
+  }
+
+  #onGossip(
+    session: Session,
+    opcode: number,
+    correlation: number,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): void {
+    session.inflight++;
+    const { state } = session;
+    const membership = this.#options.membership();
+    const answer = this.#answer(session);
+    if (membership === undefined || state.kind !== 'open') {
+      answer.refuse(opcode, correlation, 'not-founded', 'this node is in no cluster yet');
+      return;
+    }
+    const from = { uuid: state.peer.identity, generation: state.peer.generation, bootNonce: state.peer.bootNonce };
+    membership.onRequest(from, answer, opcode, correlation, bytes, view, start, end);
   }
 
   /** The peer is in another epoch: whoever is behind learns of the newer one. */
@@ -237,6 +257,3 @@ export class PeerRequests {
     };
   }
 }
-
-/** A heartbeat that names no member. */
-const NOBODY: Uint8Array = new Uint8Array(2);

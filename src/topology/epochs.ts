@@ -28,7 +28,7 @@ import type { Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
 import { viewOf } from '../storage/view-of.js';
-import type { Answer } from './answer.js';
+import type { Answer } from '../membership/answer.js';
 import { EpochProposer } from './epoch-proposer.js';
 import { votersOf } from './epoch-roles.js';
 import { EpochVote } from './epoch-vote.js';

@@ -14,7 +14,7 @@ import { formatAddress, parseAddress } from '../ports/address.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address } from '../ports/transport.js';
 import type { Store } from '../storage/store.js';
-import type { Answer } from './answer.js';
+import type { Answer } from '../membership/answer.js';
 import { EPOCH_META } from './epochs.js';
 import { composeFirstEpoch, type Placing } from './first-epoch.js';
 import {

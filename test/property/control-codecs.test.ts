@@ -28,7 +28,6 @@ import {
 } from '@memdb/protocol';
 import test from 'ava';
 import fc from 'fast-check';
-import { decodeSightings, encodeSightings } from '../../src/membership/heartbeat.js';
 import { decodeFounder, decodePledge, encodeFounder, encodePledge } from '../../src/topology/pledge.js';
 import { placed } from '../harness/protocol-frames.js';
 
@@ -46,24 +45,6 @@ function refusesCuts(bytes: Uint8Array, decode: (bytes: Uint8Array) => unknown):
     }
   });
 }
-
-test('heartbeats round-trip, and every cut of one is refused', (t) => {
-  const sighting = fc.record({
-    number: fc.integer({ min: 0, max: 65_535 }),
-    generation: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
-    address: fc.record({ host: text, port: fc.integer({ min: 0, max: 65_535 }) }),
-  });
-  const decode = (bytes: Uint8Array): unknown =>
-    decodeSightings(bytes, new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length);
-  fc.assert(
-    fc.property(fc.array(sighting, { maxLength: 5 }), (sightings) => {
-      const bytes = encodeSightings(sightings);
-      t.deepEqual(decode(bytes), sightings);
-      return refusesCuts(bytes, decode);
-    }),
-    { numRuns: 50 },
-  );
-});
 
 test('pledges and founders round-trip, and every cut of one is refused', (t) => {
   const pledge = fc.record({

@@ -45,19 +45,23 @@ export interface Profile {
   readonly logEnd: number;
 }
 
-/** One start of one node as gossip knows it. */
-export interface Member {
-  readonly uuid: string;
+/** Which start of a node. */
+export interface StartCount {
   /** Restart count of its data directory. */
   readonly generation: number;
   /** Random for this start, 16 hexadecimal digits: tells two starts with the same count apart. */
   readonly bootNonce: string;
+}
+
+/** One start of one node as gossip knows it. */
+export interface Member extends StartCount {
+  readonly uuid: string;
   readonly claim: Claim;
   readonly profile: Profile;
 }
 
 /** Positive when `a` is the later start of a node. */
-export function compareStarts(a: Member, b: Member): number {
+export function compareStarts(a: StartCount, b: StartCount): number {
   return a.generation - b.generation || compareTexts(a.bootNonce, b.bootNonce);
 }
 

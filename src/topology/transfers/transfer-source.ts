@@ -33,7 +33,7 @@ import { recordIsSound } from '../../storage/record-check.js';
 import type { Segment } from '../../storage/segment.js';
 import type { Store } from '../../storage/store.js';
 import { bucketOfHash } from '../../storage/version-table.js';
-import type { Answer } from '../answer.js';
+import type { Answer } from '../../membership/answer.js';
 import { rowOf } from '../epoch-roles.js';
 
 export interface TransferSourceOptions {

@@ -14,7 +14,7 @@ import type { Telemetry } from '../../ports/telemetry.js';
 import type { Timer, Timers } from '../../ports/timers.js';
 import type { Turn } from '../../ports/turn.js';
 import type { Store } from '../../storage/store.js';
-import type { Answer } from '../answer.js';
+import type { Answer } from '../../membership/answer.js';
 import { HoldingsHeard } from './holdings-heard.js';
 import { Leaving } from './leaving.js';
 import { PeerAsks } from './peer-asks.js';
