@@ -1,6 +1,7 @@
 import { frameEpoch, type MemDbError, type WireTopology } from '@memdb/protocol';
 import { MemberRecords } from './member-records.js';
-import { Membership, type Place, type SelfDescription } from './membership/membership.js';
+import type { Place } from './membership/member-links.js';
+import { Membership, type SelfDescription } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
 import type { NodeConfig, NodePorts } from './node-options.js';
 import type { NodeRooms } from './node-recovery.js';

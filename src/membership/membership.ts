@@ -8,23 +8,15 @@ import { Contacts } from './contacts.js';
 import { Doorkeeper, type Start } from './doorkeeper.js';
 import { Gossip } from './gossip.js';
 import { Introduction } from './introduction.js';
-import { LinkWatch } from './link-watch.js';
+import { MemberLinks, type Place } from './member-links.js';
 import { type MemberView, viewOfMember } from './member-view.js';
-import { PeerLink, type PeerLinkContext, type PeerLinkEvents } from './peer-link.js';
+import type { PeerLink, PeerLinkContext, PeerLinkEvents } from './peer-link.js';
 import { compareStarts, type Member, type Profile } from './swim/member.js';
 import type { Swim } from './swim/swim.js';
 import { TICK_MS } from './swim/timing.js';
 
 /** How often a seed is tried, one after the other, while a member cannot be reached. */
 const SEED_MS = 1000;
-
-/** A member of the topology. */
-export interface Place {
-  readonly number: number;
-  readonly uuid: string;
-  /** Where it was when the epoch was made: "host:port". */
-  readonly address: string;
-}
 
 /** What this node tells of itself now. */
 export type SelfDescription = Omit<Profile, 'version' | 'health'>;
@@ -61,24 +53,15 @@ export interface MembershipOptions {
  */
 export class Membership {
   /** By member number; holes where there is no member, or it is this node. Indexed on hot paths. */
-  readonly links: (PeerLink | undefined)[] = [];
+  readonly links: readonly (PeerLink | undefined)[];
   readonly #options: MembershipOptions;
   readonly #gossip: Gossip;
   readonly #introduction: Introduction;
   readonly #doorkeeper: Doorkeeper;
   readonly #contacts: Contacts;
-  readonly #watch: LinkWatch = new LinkWatch();
-  readonly #places: Map<number, Place> = new Map();
-  readonly #numbers: Map<string, number> = new Map();
-  /** By member number: whether its link carries data; and whether it is counted on, which is asked for each request. */
-  readonly #usable: Set<number> = new Set();
-  readonly #reachable: boolean[] = [];
-  /** Where a member said to be that is not admitted yet. */
-  readonly #hints: Map<string, string> = new Map();
+  readonly #members: MemberLinks;
   /** Addresses at which this very process was found. */
   readonly #own: Set<string> = new Set();
-  /** How often each member was dialed since it was last reached, or heard to be elsewhere. */
-  readonly #dials: Map<number, number> = new Map();
   #said: SelfDescription;
   #lastTickMs = 0;
   #seedTurn = 0;
@@ -91,7 +74,6 @@ export class Membership {
     const { random, telemetry } = context;
     const { uuid, generation, bootNonce } = self;
     this.#said = describe();
-    this.#reachable[self.number] = true;
     this.#gossip = new Gossip({
       self: {
         uuid,
@@ -102,7 +84,7 @@ export class Membership {
       },
       random,
       telemetry,
-      isKept: (member) => this.#numbers.has(member),
+      isKept: (member) => this.#members.numberOf(member) !== 0,
       linkTo: (member) => this.#gossipLink(member),
       onChanged: (member, before) => this.#onChanged(member, before),
       onSuperseded: (by) => this.#onSuperseded(by),
@@ -110,7 +92,7 @@ export class Membership {
     this.#doorkeeper = new Doorkeeper({
       memberOf: (member) => this.swim.others.get(member),
       members: () => this.swim.others.values(),
-      linkTo: (member) => this.links[this.#numbers.get(member) ?? 0] ?? this.#contacts.to(member),
+      linkTo: (member) => this.links[this.#members.numberOf(member)] ?? this.#contacts.to(member),
     });
     this.#introduction = new Introduction({
       self: () => this.swim.self,
@@ -119,10 +101,29 @@ export class Membership {
       onAdmitted: () => this.#onAdmitted(),
       onRefused: (error) => options.onRefused(error),
     });
+    const onRefused = (link: PeerLink, error: MemDbError, peer: ClientHandshakeResult | undefined): void =>
+      this.#onHandshakeRefused(link, error, peer?.identity);
+    this.#members = new MemberLinks({
+      context,
+      self: self.number,
+      memberOf: (member) => this.swim.others.get(member),
+      events: options.events,
+      onLinked: (link) => {
+        options.events.onLinked(link);
+        this.#onLinked(link);
+      },
+      onLost: (link, member) => {
+        this.#introduction.onDown(link);
+        this.swim.lost(member);
+      },
+      onRefused,
+      onLiveness: options.onLiveness,
+    });
+    this.links = this.#members.links;
     this.#contacts = new Contacts(context, {
       onUp: (link) => this.#onLinked(link),
       onDown: (link) => this.#introduction.onDown(link),
-      onRefused: (link, error, peer) => this.#onHandshakeRefused(link, error, startOf(peer)),
+      onRefused,
       onFrame: (link, bytes, view, start, end) => this.onReply(link, bytes, view, start, end),
     });
   }
@@ -152,20 +153,7 @@ export class Membership {
 
   /** The members are these from now on: reaches for those that are new, and lets go of those that are not among them. */
   setMembers(places: readonly Place[]): void {
-    const { self } = this.#options;
-    this.#places.clear();
-    this.#numbers.clear();
-    for (const place of places) {
-      this.#places.set(place.number, place);
-      this.#numbers.set(place.uuid, place.number);
-    }
-    for (const [number, link] of this.links.entries()) {
-      if (link === undefined || this.#places.has(number)) continue;
-      link.close();
-      this.#watch.forget(link);
-      this.links[number] = undefined;
-    }
-    for (const { number } of places) if (number !== self.number && this.links[number] === undefined) this.#reach(number);
+    this.#members.setPlaces(places);
     this.#introduction.review();
   }
 
@@ -173,29 +161,29 @@ export class Membership {
   stop(): void {
     if (this.#timer !== undefined) this.#options.context.timers.stop(this.#timer);
     this.#gossip.leave(this.links.flatMap((link) => (link?.isUp === true ? [link] : [])));
-    for (const link of this.links) link?.end();
+    this.#members.stop();
     this.#contacts.stop();
   }
 
   /** Whether a request sent to this member now is likely to be answered. This node itself always is. Hot. */
   reachable(number: number): boolean {
-    return this.#reachable[number] === true;
+    return this.#members.reachable(number);
   }
 
   /** Everybody who is known, this node included: members of the topology first, in the order of their numbers. */
   view(): MemberView[] {
     const { self } = this.#options;
     const nameOf = (uuid: string): string => {
-      const number = this.#numbers.get(uuid);
-      return number === undefined ? uuid : `node ${number}`;
+      const number = this.#members.numberOf(uuid);
+      return number === 0 ? uuid : `node ${number}`;
     };
-    const members = [...this.#places.values()].map((place): MemberView => {
+    const members = [...this.#members.places].map((place): MemberView => {
       const { uuid, number, address } = place;
       const member = uuid === self.uuid ? this.swim.self : this.swim.others.get(uuid);
       if (member !== undefined) return viewOfMember(member, number, this.reachable(number), nameOf);
       return { ...UNKNOWN, uuid, number, address, reachable: this.reachable(number) };
     });
-    const others = [...this.swim.others.values()].filter(({ uuid }) => !this.#numbers.has(uuid));
+    const others = [...this.swim.others.values()].filter(({ uuid }) => this.#members.numberOf(uuid) === 0);
     return [...members, ...others.map((member) => viewOfMember(member, 0, false, nameOf))];
   }
 
@@ -207,13 +195,10 @@ export class Membership {
   /** A peer node proved its key on an incoming connection: where it says to be counts until gossip knows better. */
   onPeer(start: Start & { readonly advertisedAddress: string }): void {
     const { uuid, generation, advertisedAddress } = start;
-    const number = this.#numbers.get(uuid);
-    if (number === undefined || advertisedAddress === '') return;
+    if (this.#members.numberOf(uuid) === 0 || advertisedAddress === '') return;
     const held = this.swim.others.get(uuid);
     if (held !== undefined && (generation <= held.generation || held.profile.address === advertisedAddress)) return;
-    this.#hints.set(uuid, advertisedAddress);
-    this.#dials.delete(number);
-    this.links[number]?.hurry();
+    this.#members.onHint(uuid, advertisedAddress);
   }
 
   /** A frame of gossip, or an introduction. Throws `ProtocolError` when it is malformed. */
@@ -258,47 +243,8 @@ export class Membership {
 
   /** End of turn: what stands in the links leaves. */
   flush(): void {
-    for (const link of this.links) link?.flush();
+    this.#members.flush();
     for (const link of this.#contacts.links) link.flush();
-  }
-
-  #reach(number: number): void {
-    const { context, events } = this.#options;
-    const link = new PeerLink(number, () => this.#whereIs(number), context, {
-      onUp: (link, peer) => {
-        if (this.#numbers.get(peer.identity) !== number) {
-          link.reset(`another node (${peer.identity}) answers at ${formatAddress(link.address)}`);
-          return;
-        }
-        this.#dials.delete(number);
-        events.onLinked(link);
-        this.#onLinked(link);
-        this.#settle(number);
-      },
-      onDown: (link, reason) => {
-        this.#introduction.onDown(link);
-        this.#watch.forget(link);
-        this.#unsettle(link, reason);
-        const uuid = this.#places.get(number)?.uuid;
-        if (uuid !== undefined) this.swim.lost(uuid);
-      },
-      onRefused: (link, error, peer) => this.#onHandshakeRefused(link, error, startOf(peer)),
-      onFrame: events.onFrame,
-    });
-    this.links[number] = link;
-    link.open();
-  }
-
-  /** Where a member is dialed: at one place after the other, of those where it may be. */
-  #whereIs(number: number): Address {
-    const place = this.#places.get(number);
-    if (place === undefined) throw new Error(`there is no member ${number} to dial`);
-    const heard = this.swim.others.get(place.uuid)?.profile.address;
-    const hint = this.#hints.get(place.uuid);
-    const candidates = [...new Set([hint, heard, place.address].filter((address) => address !== undefined))];
-    const turn = this.#dials.get(number) ?? 0;
-    this.#dials.set(number, turn + 1);
-    return parseAddress(candidates[turn % candidates.length]);
   }
 
   /** A link came up, to a member or a contact. */
@@ -312,8 +258,8 @@ export class Membership {
 
   /** An open link to a member, or to a node that the topology does not know and gossip has something to say to. */
   #gossipLink(uuid: string): PeerLink | undefined {
-    const number = this.#numbers.get(uuid);
-    const link = number === undefined ? this.#contactTo(uuid) : (this.links[number] ?? undefined);
+    const number = this.#members.numberOf(uuid);
+    const link = number === 0 ? this.#contactTo(uuid) : this.links[number];
     return link?.isUp === true && link.peer?.identity === uuid ? link : undefined;
   }
 
@@ -329,31 +275,23 @@ export class Membership {
     this.#options.context.telemetry.log('info', 'admitted', { node: this.#options.self.uuid });
     this.#options.onAdmitted();
     for (const link of this.links) if (link?.isUp === true) this.#gossip.greet(link);
-    for (const number of this.#places.keys()) this.#settle(number);
+    for (const { number } of this.#members.places) this.#members.settle(number);
   }
 
   #onChanged(member: Member, before: Member | undefined): void {
     const { telemetry } = this.#options.context;
     const { uuid, claim, profile } = member;
-    const number = this.#numbers.get(uuid) ?? 0;
+    const number = this.#members.numberOf(uuid);
     const isOtherStart = before === undefined || compareStarts(member, before) !== 0;
     if (isOtherStart || claim.state !== before.claim.state) {
       const level = claim.state === 'suspect' || claim.state === 'dead' ? 'warn' : 'info';
       telemetry.log(level, `member-${claim.state}`, { member: number, node: uuid, address: profile.address });
     }
-    if (!isOtherStart && profile.address !== before.profile.address) {
+    if (before !== undefined && profile.address !== before.profile.address) {
       telemetry.log('info', 'member-moved', { member: number, address: profile.address });
     }
-    if (isOtherStart) this.#hints.delete(uuid);
     this.#options.onKnown(member, number);
-    if (number === 0) return;
-    const link = this.links[number];
-    const isElsewhere = isOtherStart || profile.address !== before.profile.address;
-    if (isElsewhere) this.#dials.delete(number);
-    // It is there again, or elsewhere; or somebody says that it does not answer, which is looked at now.
-    if (isElsewhere || (claim !== before.claim && claim.state === 'alive')) link?.hurry();
-    else if (claim !== before.claim && link?.isUp === true) link.ask();
-    this.#settle(number);
+    this.#members.onChanged(member, before);
   }
 
   #onSuperseded(by: Member): void {
@@ -362,62 +300,22 @@ export class Membership {
   }
 
   /** Only who proved to be of this cluster can say that this process must end; and not a copy of an admitted node. */
-  #onHandshakeRefused(link: PeerLink, error: MemDbError, peer: Start | undefined): void {
+  #onHandshakeRefused(link: PeerLink, error: MemDbError, peer: string | undefined): void {
     if (error.code === 'same-node') this.#own.add(formatAddress(link.address));
     if (error.code !== 'duplicate-node' || peer === undefined) return;
-    if (peer.uuid === this.#options.self.uuid && this.admitted) return;
+    if (peer === this.#options.self.uuid && this.admitted) return;
     this.#options.onRefused(error);
-  }
-
-  /** Whether the link to a member carries data: once the start at its other end is the one that is known. */
-  #settle(number: number): void {
-    const link = this.links[number];
-    const peer = link?.peer;
-    if (link === undefined || peer === undefined) return;
-    const held = this.swim.others.get(peer.identity);
-    if (held === undefined) return;
-    const later = compareStarts(held, peer);
-    if (later > 0) link.reset('a later start of this node is known');
-    else if (later === 0 && !this.#usable.has(number)) {
-      this.#usable.add(number);
-      this.#options.events.onUp(link, peer);
-      this.#setReachable(number, !this.#watch.isSilent(link));
-    }
-  }
-
-  #unsettle(link: PeerLink, reason: string): void {
-    if (!this.#usable.delete(link.number)) return;
-    this.#options.events.onDown(link, reason);
-    this.#setReachable(link.number, false);
-  }
-
-  #setReachable(number: number, reachable: boolean): void {
-    this.#reachable[number] = reachable;
-    this.#options.onLiveness(number, reachable);
-  }
-
-  #onSilence(link: PeerLink): void {
-    const { telemetry, turn } = this.#options.context;
-    if (!this.#usable.has(link.number)) return;
-    const isSilent = this.#watch.isSilent(link);
-    if (isSilent) {
-      const silentMs = Math.round(turn.nowMs - link.heardMs);
-      telemetry.log('warn', 'member-silent', { member: link.number, silentMs });
-    } else telemetry.log('info', 'member-answers-again', { member: link.number });
-    this.#setReachable(link.number, !isSilent);
   }
 
   /** Seeds lead to members that moved while nobody was there to see it: whoever answers there knows more, or is one. */
   #trySeeds(nowMs: number): void {
     if (nowMs - this.#seedMs < SEED_MS) return;
-    const isComplete = this.links.every((link) => link === undefined || this.#usable.has(link.number));
-    if (isComplete) return;
+    if (this.#members.isComplete) return;
     this.#seedMs = nowMs;
-    const taken = new Set([...this.#usable].map((number) => formatAddress(this.links[number]?.address ?? NOWHERE)));
     const isOwn = (name: string): boolean => name === this.#said.address || this.#own.has(name);
     const seeds = this.#options.seeds.filter((seed) => {
       const name = formatAddress(seed);
-      return !taken.has(name) && !isOwn(name);
+      return !this.#members.isTaken(name) && !isOwn(name);
     });
     if (seeds.length > 0) this.#contacts.at(seeds[this.#seedTurn++ % seeds.length], nowMs);
   }
@@ -447,7 +345,7 @@ export class Membership {
     for (const link of this.#contacts.links) this.#introduction.ask(link, nowMs);
     this.#lastTickMs = nowMs;
     this.#gossip.tick(nowMs, turn.wallMs);
-    this.#watch.tick(nowMs, this.links, (link) => this.#onSilence(link));
+    this.#members.tick(nowMs);
     this.#doorkeeper.tick(nowMs);
     this.#contacts.tick(nowMs);
     this.#trySeeds(nowMs);
@@ -455,12 +353,7 @@ export class Membership {
   };
 }
 
-function startOf(peer: ClientHandshakeResult | undefined): Start | undefined {
-  return peer === undefined ? undefined : { ...peer, uuid: peer.identity };
-}
-
 const NOBODY: Uint8Array = encodeMembers([]);
-const NOWHERE: Address = { host: '', port: 0 };
 const UNKNOWN = {
   state: 'unknown',
   sinceMs: 0,

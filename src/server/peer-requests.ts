@@ -13,6 +13,7 @@ import {
   pressureKeys,
   pressureNode,
 } from '@memdb/protocol';
+import type { Answer } from '../membership/answer.js';
 import type { Membership } from '../membership/membership.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { isAuditOpcode } from '../replication/audit/audit.js';
@@ -23,7 +24,6 @@ import type { Replica } from '../replication/replica.js';
 import { PARTITION_LOST, type Replies } from '../replication/replies.js';
 import type { ScanPages } from '../replication/scan-pages.js';
 import type { Store } from '../storage/store.js';
-import type { Answer } from '../membership/answer.js';
 import type { Epochs } from '../topology/epochs.js';
 import type { Founding } from '../topology/founding.js';
 import type { Transfers } from '../topology/transfers/transfers.js';

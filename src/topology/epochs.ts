@@ -20,6 +20,7 @@ import {
   ProtocolError,
   type WireTopology,
 } from '@memdb/protocol';
+import type { Answer } from '../membership/answer.js';
 import type { PeerLink } from '../membership/peer-link.js';
 import { RecordKind, recordBytes } from '../model/record.js';
 import type { Random } from '../ports/random.js';
@@ -28,7 +29,6 @@ import type { Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import type { Store } from '../storage/store.js';
 import { viewOf } from '../storage/view-of.js';
-import type { Answer } from '../membership/answer.js';
 import { EpochProposer } from './epoch-proposer.js';
 import { votersOf } from './epoch-roles.js';
 import { EpochVote } from './epoch-vote.js';

@@ -9,12 +9,12 @@ import {
   frameOpcode,
   Opcode,
 } from '@memdb/protocol';
+import type { Answer } from '../membership/answer.js';
 import { PeerLink, type PeerLinkContext } from '../membership/peer-link.js';
 import { formatAddress, parseAddress } from '../ports/address.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Address } from '../ports/transport.js';
 import type { Store } from '../storage/store.js';
-import type { Answer } from '../membership/answer.js';
 import { EPOCH_META } from './epochs.js';
 import { composeFirstEpoch, type Placing } from './first-epoch.js';
 import {
