@@ -69,7 +69,10 @@ export interface NodePorts {
 export interface NodeOptions extends NodePorts {
   readonly config: NodeConfig;
   readonly keys: NodeKeys;
-  /** An invariant broke, or the disk failed for good: the process must end, nothing more is acknowledged. */
+  /**
+   * An invariant broke, or the disk failed for good: the process must end, nothing more is acknowledged. A `MemDbError`:
+   * other nodes refuse this one, and its sentence says what to do.
+   */
   readonly onFatal: (error: Error) => void;
   /** The process, where the node has one of its own: only there can it be killed on request. */
   readonly process?: HostProcess;

@@ -1,4 +1,4 @@
-import { EPOCH_FRAME_BYTES_MAX, type MemDbError, type WireTopology } from '@memdb/protocol';
+import { EPOCH_FRAME_BYTES_MAX, type WireTopology } from '@memdb/protocol';
 import type { Membership } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
 import type { LamportClock } from './model/lamport-clock.js';
@@ -351,11 +351,6 @@ export class Node {
     return { address, http: http === undefined ? '' : formatAddress(http), zone, host, weight };
   }
 
-  #onRefused(error: MemDbError): void {
-    this.#options.telemetry.log('error', 'refused-by-peers', { message: error.message });
-    this.#options.onFatal(error);
-  }
-
   #onFounded(topology: WireTopology): void {
     const { telemetry } = this.#options;
     const rooms = this.#recovered();
@@ -374,7 +369,7 @@ export class Node {
       epoch: () => this.#topology?.epoch ?? 0,
       describe: () => ({ ...this.#description(), release: RELEASE, load: this.#load?.perSecond ?? 0 }),
       link: this.#linkContext(),
-      onRefused: (error) => this.#onRefused(error),
+      onRefused: this.#options.onFatal,
       onEpoch: (next) => this.#onEpoch(next),
     });
     telemetry.log('info', 'cluster-ready', {

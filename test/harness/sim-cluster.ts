@@ -10,6 +10,8 @@ export const SIM_PORT = 10_000;
 export interface SimClusterOptions {
   readonly nodes: number;
   readonly founders?: number;
+  /** Hosts that nodes dial first; default: all. */
+  readonly seeds?: readonly string[];
   readonly replicationFactor?: number;
   readonly partitions?: number;
   readonly durability?: 'sync' | 'interval' | 'none';
@@ -66,8 +68,8 @@ export class SimCluster {
     return ports;
   }
 
-  /** Starts nodes, on their own names as hosts or another one. A start that fails is thrown. */
-  start(names: readonly string[] = this.names, host?: string): void {
+  /** Starts nodes, on their own names as hosts or another one, or saying that they are there. A failure is thrown. */
+  start(names: readonly string[] = this.names, host?: string, advertised?: string): void {
     for (const name of names) {
       const ports = this.world.createPorts(name);
       this.#ports.set(name, ports);
@@ -77,7 +79,7 @@ export class SimCluster {
       const node = createNode({
         ...ports,
         disk: durability === 'none' ? undefined : ports.disk,
-        config: this.#config(name, host ?? name),
+        config: this.#config(name, host ?? name, advertised ?? host ?? name),
         keys: TEST_NODE_KEYS,
         onFatal: (error) => {
           if (this.#options.isExpectedEnd?.(error) !== true) this.fatal.set(name, error);
@@ -148,6 +150,7 @@ export class SimCluster {
   /** The last lines that nodes logged, for messages of failed tests. */
   log(names: readonly string[] = this.names): string {
     return names
+      .filter((name) => this.#ports.has(name))
       .flatMap((name) =>
         this.ports(name)
           .telemetry.lines.slice(-8)
@@ -156,13 +159,13 @@ export class SimCluster {
       .join('\n');
   }
 
-  #config(name: string, host: string): NodeConfig {
+  #config(name: string, host: string, advertised: string): NodeConfig {
     const options = this.#options;
     const founders = options.founders ?? options.nodes;
     return {
       node: {
         listen: { host, port: SIM_PORT },
-        advertise: { host, port: SIM_PORT },
+        advertise: { host: advertised, port: SIM_PORT },
         http: undefined,
         zone: '',
         host: name,
@@ -170,7 +173,7 @@ export class SimCluster {
       },
       cluster: {
         name: 'sim',
-        seeds: this.names.map((seed) => ({ host: seed, port: SIM_PORT })),
+        seeds: (options.seeds ?? this.names).map((seed) => ({ host: seed, port: SIM_PORT })),
         founders,
         replicationFactor: options.replicationFactor ?? 3,
         partitions: options.partitions ?? 16,

@@ -1,3 +1,4 @@
+import { MemDbError } from '@memdb/protocol';
 import { formatAddress, isLoopback } from '../../config/address.js';
 import type { MemDbConfig } from '../../config/config.js';
 import type { KeyRing } from '../../config/key-ring.js';
@@ -210,6 +211,8 @@ export class ServerProcess {
 
   /** Nothing more may be acknowledged: the process ends without another word to anybody. */
   #fatal(error: Error): void {
+    // Not a bug: the other nodes know a reason, and the sentence says what to do.
+    if (error instanceof MemDbError) this.#exit(ExitCode.failed, 'error', 'refused', error.message);
     this.#telemetry.log('error', 'fatal', { message: error.message, stack: sourceStack(error.stack ?? '') });
     this.#telemetry.flush();
     process.exit(ExitCode.fatal);
