@@ -23,8 +23,8 @@ export interface MemberLinksOptions {
   readonly events: PeerLinkEvents;
   /** The connection stands; whether the peer is to be counted on is seen then. */
   readonly onLinked: (link: PeerLink) => void;
-  /** A connection ended, whatever it was good for. */
-  readonly onLost: (link: PeerLink, uuid: string) => void;
+  /** A connection ended, whatever it was good for; `uuid` of the member, undefined when it is none any more. */
+  readonly onLost: (link: PeerLink, uuid: string | undefined) => void;
   readonly onRefused: (link: PeerLink, error: MemDbError, peer: ClientHandshakeResult | undefined) => void;
   readonly onLiveness: (number: number, reachable: boolean) => void;
 }
@@ -166,8 +166,7 @@ export class MemberLinks {
           events.onDown(link, reason);
           this.#setReachable(number, false);
         }
-        const place = this.#places.get(number);
-        if (place !== undefined) onLost(link, place.uuid);
+        onLost(link, this.#places.get(number)?.uuid);
       },
       onRefused,
       onFrame: events.onFrame,

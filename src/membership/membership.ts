@@ -26,6 +26,8 @@ export interface MembershipOptions {
   readonly events: PeerLinkEvents & {
     /** A link is up; the peer may not be admitted yet. Before `onUp`, which says that it is to be counted on. */
     onLinked(link: PeerLink): void;
+    /** It ended, whatever it was good for. After `onDown`. */
+    onUnlinked(link: PeerLink): void;
   };
   readonly self: Start & { readonly number: number };
   readonly describe: () => SelfDescription;
@@ -114,7 +116,8 @@ export class Membership {
       },
       onLost: (link, member) => {
         this.#introduction.onDown(link);
-        this.swim.lost(member);
+        options.events.onUnlinked(link);
+        if (member !== undefined) this.swim.lost(member);
       },
       onRefused,
       onLiveness: options.onLiveness,

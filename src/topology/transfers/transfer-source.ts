@@ -11,6 +11,7 @@ import {
   type TransferVersion,
   type WireTopology,
 } from '@memdb/protocol';
+import type { Answer } from '../../membership/answer.js';
 import {
   TRANSFER_ANSWERS_MAX,
   TRANSFER_LIST_SLICES,
@@ -33,7 +34,6 @@ import { recordIsSound } from '../../storage/record-check.js';
 import type { Segment } from '../../storage/segment.js';
 import type { Store } from '../../storage/store.js';
 import { bucketOfHash } from '../../storage/version-table.js';
-import type { Answer } from '../../membership/answer.js';
 import { rowOf } from '../epoch-roles.js';
 
 export interface TransferSourceOptions {

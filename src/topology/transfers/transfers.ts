@@ -7,6 +7,7 @@ import {
   type WireFormerOwner,
   type WireTopology,
 } from '@memdb/protocol';
+import type { Answer } from '../../membership/answer.js';
 import type { PeerLink } from '../../membership/peer-link.js';
 import type { LamportClock } from '../../model/lamport-clock.js';
 import { HOLDINGS_INTERVAL_MS, TRANSFER_TICK_MS } from '../../model/limits.js';
@@ -14,7 +15,6 @@ import type { Telemetry } from '../../ports/telemetry.js';
 import type { Timer, Timers } from '../../ports/timers.js';
 import type { Turn } from '../../ports/turn.js';
 import type { Store } from '../../storage/store.js';
-import type { Answer } from '../../membership/answer.js';
 import { HoldingsHeard } from './holdings-heard.js';
 import { Leaving } from './leaving.js';
 import { PeerAsks } from './peer-asks.js';
