@@ -54,6 +54,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
   const { ports, config, rooms, turn, topology, number: self, link } = options;
   const { timers, telemetry } = ports;
   const { store, lamport, replies, held, identity } = rooms;
+  store.entries.begin(self, identity.generation);
   const replica = new Replica(store, replies, held, topology.hashSeed);
   const records = new MemberRecords(store);
   const { known } = records;

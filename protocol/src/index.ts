@@ -7,6 +7,8 @@ export * from './batch-request.js';
 export { BodyReader } from './body-reader.js';
 export * from './change-request.js';
 export { copyBytes } from './copy-bytes.js';
+export * from './counter-entries.js';
+export * from './counter-messages.js';
 export * from './epoch-messages.js';
 export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes } from './error-body.js';
 export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outcome } from './error-codes.js';
@@ -30,7 +32,7 @@ export {
   type ServerHandshakeStep,
 } from './handshake-server.js';
 export { hmacSha512 } from './hmac.js';
-export { keyHash, partitionOfHash } from './key-hash.js';
+export { counterHash, keyHash, partitionOfHash } from './key-hash.js';
 export * from './key-request.js';
 export * from './limits.js';
 export { Consistency, FEATURES_KNOWN, Feature, Flag, Opcode, RequestOption, Role } from './opcodes.js';

@@ -33,6 +33,14 @@ export function keyHash(bytes: Uint8Array, view: DataView, start: number, length
   return h >>> 0;
 }
 
+/** Counters are a namespace of their own: "cntr". */
+const COUNTER_SEED = 0x636e7472;
+
+/** Hash of a counter's name: that of a key, with another seed, so that the two have nothing to do with each other. */
+export function counterHash(bytes: Uint8Array, view: DataView, start: number, length: number, seed: number): number {
+  return keyHash(bytes, view, start, length, seed ^ COUNTER_SEED);
+}
+
 /**
  * The partition of a key hash: its highest bits, so that a partition is one arc of the ring.
  * `partitions` is a power of two from 1 to 65,536.

@@ -18,6 +18,12 @@ export const BATCH_ITEMS_MAX = 4096;
 /** Owners of a partition, and so answers to one quorumGet: a replication factor above 7 has no use. */
 export const REPLICAS_MAX = 7;
 
+/**
+ * Entries of one counter: one for each node and generation that ever added to it, so three as a rule, and one more for
+ * each time that its partition moved on. A list of them takes 4 + 1024 × 36 = 36,868 bytes.
+ */
+export const COUNTER_ENTRIES_MAX = 1024;
+
 /** Bytes of an error's sentence, UTF-8. */
 export const ERROR_MESSAGE_BYTES_MAX = 512;
 /** code 2 + outcome 1 + retryable 1 + node 2 + message length 2. */

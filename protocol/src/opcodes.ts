@@ -42,6 +42,11 @@ export const Opcode = {
   gossipExchange: 0x3a,
   introduce: 0x3b,
 
+  counterAdd: 0x50,
+  counterGet: 0x51,
+  counterEntries: 0x52,
+  counterMerge: 0x53,
+
   kill: 0x60,
   metrics: 0x61,
 
@@ -90,9 +95,12 @@ export const Feature = {
   audit: 8,
   /** backupOpen, backupRead and backupClose. */
   backup: 16,
+  /** counterAdd and counterGet; between nodes counterEntries, counterMerge, and entries of counters among the records. */
+  counters: 64,
 } as const;
 /** All bits this version knows. */
-export const FEATURES_KNOWN: number = Feature.batch | Feature.scan | Feature.ttl | Feature.audit | Feature.backup;
+export const FEATURES_KNOWN: number =
+  Feature.batch | Feature.scan | Feature.ttl | Feature.audit | Feature.backup | Feature.counters;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

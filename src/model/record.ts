@@ -28,8 +28,23 @@ export const RecordKind = {
   meta: 4,
   /** What an acceptor knows of a serial key; its stamp is that of the accepted ballot (`model/serial-record.ts`). */
   serial: 5,
+  /** One entry of a counter (`counter-entry.ts`). */
+  counterEntry: 6,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Whether a record of this kind is a version of a key. Hot. */
+export function isVersion(kind: number): boolean {
+  return kind === RecordKind.value || kind === RecordKind.tombstone || kind === RecordKind.serial;
+}
+
+/**
+ * Whether the index leads to records of this kind, and peers exchange them: versions of keys, and entries of counters.
+ * Everything else is a node's own affair. Hot.
+ */
+export function isData(kind: number): boolean {
+  return isVersion(kind) || kind === RecordKind.counterEntry;
+}
 
 /** Flags of records. A reader refuses a flag that it does not know, and one on a kind that cannot carry it. */
 export const RecordFlag = {
@@ -91,17 +106,39 @@ export function recordFlags(view: DataView, offset: number): number {
   return view.getUint32(offset + 20, true) >>> COUNTER_HIGH_BITS;
 }
 
-/** Whether this version understands the flags of a record whose lengths were checked. Hot. */
-export function hasKnownFlags(view: DataView, offset: number): boolean {
+/** Bytes behind a counter's name in the key of an entry, and of its value (`counter-entry.ts`). */
+export const ENTRY_ID_BYTES = 10;
+export const ENTRY_VALUE_BYTES = 16;
+
+/** Whether an entry of a counter, stamped by `node`, may have this key and a value of so many bytes. */
+export function isEntryShape(
+  view: DataView,
+  keyStart: number,
+  keyLength: number,
+  node: number,
+  valueLength: number,
+): boolean {
+  if (keyLength <= ENTRY_ID_BYTES || valueLength !== ENTRY_VALUE_BYTES) return false;
+  // The owner of an entry alone writes it.
+  return view.getUint16(keyStart + keyLength - ENTRY_ID_BYTES, true) === node;
+}
+
+/** Whether this version understands the flags, and the shape, of a record whose lengths were checked. Hot. */
+export function isUnderstood(view: DataView, offset: number): boolean {
   const flags = recordFlags(view, offset);
   const kindLength = recordKindLength(view, offset);
-  const isSerial = kindOf(kindLength) === RecordKind.serial;
-  if (flags === 0 && !isSerial) return true;
+  const kind = kindOf(kindLength);
+  if (flags === 0 && kind !== RecordKind.counterEntry && kind !== RecordKind.serial) return true;
   const keyLength = recordKeyLength(view, offset);
-  if (isSerial) {
+  if (kind === RecordKind.serial) {
     const end = offset + lengthOf(kindLength);
     const body = offset + RECORD_HEADER_BYTES + keyLength;
     return flags === 0 && isSerialState(view, body, end, recordCounter(view, offset));
+  }
+  if (kind === RecordKind.counterEntry) {
+    const keyStart = offset + RECORD_HEADER_BYTES;
+    const valueLength = lengthOf(kindLength) - RECORD_HEADER_BYTES - keyLength;
+    return flags === 0 && isEntryShape(view, keyStart, keyLength, recordNode(view, offset), valueLength);
   }
   if (flags !== RecordFlag.expires || kindOf(kindLength) !== RecordKind.value) return false;
   return (

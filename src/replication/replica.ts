@@ -13,13 +13,16 @@ import {
   VersionKind,
   writeStamp,
 } from '@memdb/protocol';
+import { recordHash } from '../model/counter-entry.js';
 import {
   EXPIRY_BYTES,
   expiryBytes,
   isDeadline,
+  isEntryShape,
   RECORD_HEADER_BYTES,
   RecordKind,
   readDeadline,
+  recordBytes,
   writeDeadline,
 } from '../model/record.js';
 import { compareVersions } from '../model/version-order.js';
@@ -110,9 +113,9 @@ export class Replica {
     const body = start + FRAME_HEADER_BYTES;
     const keyLength = checkedKeyLength(view, body, end, false);
     const kind = view.getUint8(body);
-    if (kind !== RecordKind.value && kind !== RecordKind.tombstone) {
+    const isPlain = kind === RecordKind.value || kind === RecordKind.tombstone;
+    if (!isPlain && kind !== RecordKind.counterEntry)
       throw new ProtocolError('bad-request', body, `repair of record kind ${kind}`);
-    }
     const keyStart = body + VERSION_HEADER_BYTES;
     const keyEnd = keyStart + keyLength;
     const expiresAtMs = versionDeadline(view, body, keyEnd, end, kind === RecordKind.value);
@@ -123,10 +126,14 @@ export class Replica {
     if (counter > frameCounter(view, start)) {
       throw new ProtocolError('bad-request', body, `repair with counter ${counter} above the sender's clock`);
     }
+    const node = view.getUint16(body + 12, true);
+    if (kind === RecordKind.counterEntry && !isEntryShape(view, keyStart, keyLength, node, end - valueStart)) {
+      throw new ProtocolError('bad-request', body, `repair with a counter entry of ${keyLength} bytes by node ${node}`);
+    }
     const stored = this.store(
       kind,
       counter,
-      view.getUint16(body + 12, true),
+      node,
       bytes,
       view,
       keyStart,
@@ -160,7 +167,12 @@ export class Replica {
     expiresAtMs: number,
   ): boolean {
     const store = this.#store;
-    const hash = keyHash(bytes, view, keyStart, keyLength, this.#hashSeed);
+    const hash = recordHash(kind, bytes, view, keyStart, keyLength, this.#hashSeed);
+    if (kind === RecordKind.counterEntry) {
+      if (store.room(recordBytes(keyLength, valueLength), RecordKind.tombstone) !== 'ok') return false;
+      if (store.entries.mergeRecord(hash, bytes, view, keyStart, keyLength, counter, node)) this.onStored(node);
+      return true;
+    }
     const has = store.lookup(hash, bytes, view, keyStart, keyLength);
     const { found } = store;
     // An absent key counts as deleted at the floor.

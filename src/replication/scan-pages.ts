@@ -128,7 +128,7 @@ export class ScanPages {
     const floor = window.floorOf(job.partition);
     job.floor ??= floor;
     if (!isSame(floor, job.floor)) return this.#finish(job, ScanReach.position);
-    window.collect(job.partition, job.position, job.after, job.prefix);
+    window.collect(job.partition, job.position, job.after, job.prefix, false);
     // What is missing might be the only copy on the majority that is asked.
     if (window.hasLost(job.partition)) {
       job.onLost();

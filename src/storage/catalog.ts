@@ -1,5 +1,7 @@
-import { compareStamps, keyHash } from '@memdb/protocol';
+import { compareStamps } from '@memdb/protocol';
+import { recordHash } from '../model/counter-entry.js';
 import {
+  isData,
   kindOf,
   lengthOf,
   paddedRecordBytes,
@@ -65,6 +67,8 @@ export class Catalog {
   /** Keys in the index that are serial, and those among them that have no value: they stay. */
   serialKeys = 0;
   serialTombstones = 0;
+  /** Entries of counters. */
+  entries = 0;
   liveBytes = 0;
   /** The highest counter of any stamp that was admitted. */
   highestCounter = 0;
@@ -85,7 +89,7 @@ export class Catalog {
 
   /** No key was admitted. */
   get isEmpty(): boolean {
-    return this.keys + this.tombstones === 0;
+    return this.keys + this.tombstones + this.entries === 0;
   }
 
   isPlacedAs(placement: Placement): boolean {
@@ -102,7 +106,7 @@ export class Catalog {
     this.hashSeed = placement.hashSeed;
   }
 
-  /** Admits the version of a key at `offset`, value, tombstone or serial state, whose key hashes to `hash`. `bytes` is its padded size. Hot. */
+  /** Admits what is at `offset`, a version of a key or an entry of a counter, which hashes to `hash`. `bytes` is its padded size. Hot. */
   admit(
     segment: Segment,
     offset: number,
@@ -114,11 +118,13 @@ export class Catalog {
     keyLength: number,
   ): number {
     if (counter > this.highestCounter) this.highestCounter = counter;
-    if (this.lost.size !== 0) this.lost.onAdmitted(hash, counter);
-    const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength);
+    const isEntry = kind === RecordKind.counterEntry;
+    // One entry of a counter makes up for no other.
+    if (this.lost.size !== 0 && !isEntry) this.lost.onAdmitted(hash, counter);
+    const held = this.index.find(hash, segment.view, offset + RECORD_HEADER_BYTES, keyLength, isEntry);
     const partition = this.index.foundPartition;
     if (held === 0) {
-      if (kind !== RecordKind.serial && this.floors.covers(partition, counter, node) && !this.lost.has(hash)) {
+      if (this.#isBelowFloor(partition, kind, counter, node) && !this.lost.has(hash)) {
         this.#noteRefused(segment, offset, kind, bytes);
         return this.#belowFloor(partition);
       }
@@ -134,7 +140,7 @@ export class Catalog {
       this.index.replaceFound(this.segments.locationOf(segment, offset));
       this.index.noteWritten(kind !== RecordKind.tombstone);
       this.#retire(heldSegment, heldOffset, partition, hash);
-      if (kind !== RecordKind.serial && this.floors.covers(partition, counter, node)) this.versions.late[partition] = 1;
+      if (this.#isBelowFloor(partition, kind, counter, node)) this.versions.late[partition] = 1;
     }
     this.versions.add(partition, hash, kind, segment.view, offset);
     this.#count(segment.view, offset, kind, 1);
@@ -153,11 +159,11 @@ export class Catalog {
     counter: number,
     node: number,
   ): number {
-    const held = this.index.find(hash, view, keyStart, keyLength);
+    const isEntry = kind === RecordKind.counterEntry;
+    const held = this.index.find(hash, view, keyStart, keyLength, isEntry);
     if (held === 0) {
       const partition = this.index.foundPartition;
-      const isCovered = kind !== RecordKind.serial && this.floors.covers(partition, counter, node);
-      const below = isCovered && !this.lost.has(hash);
+      const below = this.#isBelowFloor(partition, kind, counter, node) && !this.lost.has(hash);
       return below ? this.#belowFloor(partition) : Verdict.newest;
     }
     return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), kind, counter, node);
@@ -197,14 +203,14 @@ export class Catalog {
       const held = this.#metas.get(this.#metaName(segment, offset));
       return held?.segment === segment && held.offset === offset ? Fate.move : Fate.drop;
     }
-    if (!isVersion(kind)) return Fate.drop;
+    if (!isData(kind)) return Fate.drop;
     const keyLength = recordKeyLength(view, offset);
     const keyStart = offset + RECORD_HEADER_BYTES;
-    const hash = keyHash(segment.bytes, view, keyStart, keyLength, this.hashSeed);
+    const hash = recordHash(kind, segment.bytes, view, keyStart, keyLength, this.hashSeed);
     if (this.index.findLocation(hash, this.segments.locationOf(segment, offset))) return Fate.move;
     // The common case, decided without a look at the newer version.
     if (kind !== RecordKind.tombstone && recordFlags(view, offset) === 0) return Fate.drop;
-    if (this.index.find(hash, view, keyStart, keyLength) !== 0) return Fate.drop;
+    if (this.index.find(hash, view, keyStart, keyLength, false) !== 0) return Fate.drop;
     // What was dropped with its partition, a start leaves out, and all older versions with it.
     if (segment.lsnOf(recordLsnLow(view, offset)) <= this.dropped[this.index.foundPartition]) return Fate.drop;
     if (kind === RecordKind.tombstone) return Fate.carry;
@@ -237,7 +243,8 @@ export class Catalog {
       this.#metas.set(name, { segment: to, offset: toOffset, lsn: held.lsn });
     } else {
       const keyLength = recordKeyLength(view, fromOffset);
-      const hash = keyHash(from.bytes, view, fromOffset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
+      const keyStart = fromOffset + RECORD_HEADER_BYTES;
+      const hash = recordHash(kindOf(kindLength), from.bytes, view, keyStart, keyLength, this.hashSeed);
       if (!this.index.findLocation(hash, this.segments.locationOf(from, fromOffset))) return false;
       this.index.replaceFound(this.segments.locationOf(to, toOffset));
     }
@@ -256,8 +263,9 @@ export class Catalog {
     const offset = this.segments.offsetAt(location);
     const keyStart = offset + RECORD_HEADER_BYTES;
     const keyLength = recordKeyLength(segment.view, offset);
-    const hash = keyHash(segment.bytes, segment.view, keyStart, keyLength, this.hashSeed);
-    if (this.index.find(hash, segment.view, keyStart, keyLength) !== location) return false;
+    const kind = kindOf(recordKindLength(segment.view, offset));
+    const hash = recordHash(kind, segment.bytes, segment.view, keyStart, keyLength, this.hashSeed);
+    if (!this.index.findLocation(hash, location)) return false;
     this.index.eraseFound();
     this.#retire(segment, offset, this.index.foundPartition, hash);
     return true;
@@ -333,6 +341,7 @@ export class Catalog {
     this.tombstones = 0;
     this.serialKeys = 0;
     this.serialTombstones = 0;
+    this.entries = 0;
     this.liveBytes = 0;
     this.#metas.clear();
     for (const segment of this.segments.ordered) {
@@ -354,9 +363,9 @@ export class Catalog {
       if (kind === RecordKind.meta) {
         this.applyDrop(this.admitMeta(segment, offset, segment.lsnOf(recordLsnLow(view, offset))));
       }
-      if (!isVersion(kind)) continue;
+      if (!isData(kind)) continue;
       const keyLength = recordKeyLength(view, offset);
-      const hash = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
+      const hash = recordHash(kind, bytes, view, offset + RECORD_HEADER_BYTES, keyLength, this.hashSeed);
       this.admit(segment, offset, size, kind, recordCounter(view, offset), recordNode(view, offset), hash, keyLength);
     }
   }
@@ -432,8 +441,19 @@ export class Catalog {
     this.#loseLive(segment, offset, bytes);
   }
 
-  /** A version came into the index (`by` 1), or left it (-1). */
+  /** No floor speaks of serial states, nor of entries of counters, which are never deleted. */
+  #isBelowFloor(partition: number, kind: number, counter: number, node: number): boolean {
+    return (
+      kind !== RecordKind.serial && kind !== RecordKind.counterEntry && this.floors.covers(partition, counter, node)
+    );
+  }
+
+  /** What stands at `offset` came into the index (`by` 1), or left it (-1). */
   #count(view: DataView, offset: number, kind: number, by: number): void {
+    if (kind === RecordKind.counterEntry) {
+      this.entries += by;
+      return;
+    }
     const hasValue = recordHasValue(view, offset);
     if (kind === RecordKind.serial) {
       this.serialKeys += by;
@@ -452,11 +472,6 @@ export class Catalog {
     const start = offset + RECORD_HEADER_BYTES;
     return UTF_8.decode(segment.bytes.subarray(start, start + recordKeyLength(segment.view, offset)));
   }
-}
-
-/** Whether a record of this kind is a version of a key. */
-export function isVersion(kind: number): boolean {
-  return kind === RecordKind.value || kind === RecordKind.tombstone || kind === RecordKind.serial;
 }
 
 function sizeAt(view: DataView, offset: number): number {

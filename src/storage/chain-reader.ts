@@ -1,7 +1,8 @@
-import { keyHash } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
+import { recordHash } from '../model/counter-entry.js';
 import {
-  hasKnownFlags,
+  isData,
+  isUnderstood,
   kindOf,
   lengthOf,
   paddedRecordBytes,
@@ -15,7 +16,7 @@ import {
   recordSalt,
 } from '../model/record.js';
 import { BATCH_HEADER_BYTES, provenOffsetOf, provenSegmentOf } from './batch-header.js';
-import { type Catalog, isVersion } from './catalog.js';
+import type { Catalog } from './catalog.js';
 import { decodePlacement, PLACEMENT_META } from './placement.js';
 import type { Segment } from './segment.js';
 import { COPY_ID_FIRST, SEGMENT_HEADER_BYTES, segmentPath } from './segment-header.js';
@@ -71,10 +72,11 @@ export class ChainReader {
       if (view.getInt32(offset + 4, true) !== checksum) break;
       const kind = kindOf(kindLength);
       const keyLength = recordKeyLength(view, offset);
-      if (RECORD_HEADER_BYTES + keyLength > length || !hasKnownFlags(view, offset)) this.#unsupported(segment, offset);
-      if (isVersion(kind)) {
+      if (RECORD_HEADER_BYTES + keyLength > length || !isUnderstood(view, offset)) this.#unsupported(segment, offset);
+      if (isData(kind)) {
+        const keyStart = offset + RECORD_HEADER_BYTES;
         this.#offsets[this.#waiting] = offset;
-        this.#hashes[this.#waiting] = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, catalog.hashSeed);
+        this.#hashes[this.#waiting] = recordHash(kind, bytes, view, keyStart, keyLength, catalog.hashSeed);
         if (++this.#waiting === ADMITTED_TOGETHER) this.#admitWaiting(segment);
         lsn++;
       } else if (kind === RecordKind.batchHeader && length === BATCH_HEADER_BYTES) {

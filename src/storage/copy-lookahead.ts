@@ -1,5 +1,5 @@
-import { keyHash } from '@memdb/protocol';
-import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
+import { recordHash } from '../model/counter-entry.js';
+import { kindOf, RECORD_HEADER_BYTES, recordKeyLength, recordKindLength } from '../model/record.js';
 import type { Catalog } from './catalog.js';
 import { headerIsPlausible } from './record-check.js';
 import type { Segment } from './segment.js';
@@ -58,7 +58,8 @@ export class CopyLookahead {
       while (offset < end && !headerIsPlausible(segment, offset)) offset += 4;
       if (offset === end) continue;
       const keyLength = recordKeyLength(view, offset);
-      this.#hashes[hashed++] = keyHash(bytes, view, offset + RECORD_HEADER_BYTES, keyLength, hashSeed);
+      const kind = kindOf(recordKindLength(view, offset));
+      this.#hashes[hashed++] = recordHash(kind, bytes, view, offset + RECORD_HEADER_BYTES, keyLength, hashSeed);
     }
     index.warm(this.#hashes, hashed, false);
   }

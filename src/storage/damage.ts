@@ -42,6 +42,7 @@ function recount(catalog: Catalog, partition: number, lost: number): void {
   const tombstones = versions.tombstones[partition];
   const serial = versions.serial[partition];
   const serialTombstones = versions.serialTombstones[partition];
+  const entries = versions.entries[partition];
   versions.clear(partition);
   index.each(partition, (hash, location) => {
     const { view } = segments.segmentAt(location);
@@ -50,8 +51,10 @@ function recount(catalog: Catalog, partition: number, lost: number): void {
   });
   const lostSerialTombstones = serialTombstones - versions.serialTombstones[partition];
   const lostTombstones = tombstones - versions.tombstones[partition] + lostSerialTombstones;
+  const lostEntries = entries - versions.entries[partition];
   catalog.serialKeys -= serial - versions.serial[partition];
   catalog.serialTombstones -= lostSerialTombstones;
   catalog.tombstones -= lostTombstones;
-  catalog.keys -= lost - lostTombstones;
+  catalog.entries -= lostEntries;
+  catalog.keys -= lost - lostTombstones - lostEntries;
 }

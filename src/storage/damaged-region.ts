@@ -1,5 +1,6 @@
 import { contentHash } from '../model/content-hash.js';
 import {
+  isData,
   kindOf,
   lengthOf,
   paddedRecordBytes,
@@ -104,7 +105,8 @@ function isPlausible(segment: Segment, at: number): boolean {
   const kindLength = recordKindLength(segment.view, at);
   const kind = kindOf(kindLength);
   const length = lengthOf(kindLength);
-  if (kind < RecordKind.batchHeader || kind > RecordKind.serial || length < RECORD_HEADER_BYTES) return false;
+  const isKnown = isData(kind) || kind === RecordKind.batchHeader || kind === RecordKind.meta;
+  if (!isKnown || length < RECORD_HEADER_BYTES) return false;
   if (paddedRecordBytes(length) > segment.tail - at) return false;
   return segment.lsnOf(recordLsnLow(segment.view, at)) <= segment.lastLsn + 1;
 }

@@ -54,7 +54,7 @@ export class EvictionCandidates {
 
   /** Bytes of an average version with its place in the index; at least 1. */
   get versionBytes(): number {
-    const versions = this.#catalog.keys + this.#catalog.tombstones;
+    const versions = this.#catalog.keys + this.#catalog.tombstones + this.#catalog.entries;
     return versions === 0 ? 1 : Math.max(1, this.heldBytes / versions);
   }
 

@@ -1,5 +1,5 @@
 import { SCAN_MIX as MIX, partitionOfHash } from '@memdb/protocol';
-import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
+import { kindOf, RECORD_HEADER_BYTES, RecordKind, recordKeyLength, recordKindLength } from '../model/record.js';
 import { sameBytes } from './same-bytes.js';
 import type { SegmentTable } from './segment-table.js';
 
@@ -177,8 +177,11 @@ export class KeyIndex {
     this.#warmed ^= sum;
   }
 
-  /** Location of the key `view[keyStart, keyStart + keyLength)`; 0 when the index does not know it. */
-  find(hash: number, view: DataView, keyStart: number, keyLength: number): number {
+  /**
+   * Location of the key `view[keyStart, keyStart + keyLength)`; 0 when the index does not know it. An entry of a counter
+   * and a key are never the same, whatever their bytes and hashes: `isEntry` says which of the two is looked for.
+   */
+  find(hash: number, view: DataView, keyStart: number, keyLength: number, isEntry: boolean): number {
     const partition = partitionOfHash(hash, this.#partitions);
     const slots = this.#tables[partition];
     const mixed = Math.imul(hash, MIX);
@@ -188,7 +191,7 @@ export class KeyIndex {
     for (;;) {
       const location = slots[slot + 1];
       if (location === 0) break;
-      if (slots[slot] === mixed && this.#holdsKey(location, view, keyStart, keyLength)) {
+      if (slots[slot] === mixed && this.#holdsKey(location, view, keyStart, keyLength, isEntry)) {
         this.#foundSlot = slot;
         return location;
       }
@@ -277,7 +280,7 @@ export class KeyIndex {
     }
   }
 
-  /** Calls `visit` for each key with this hash; nearly always one. */
+  /** Calls `visit` for each key with this hash; nearly always one, or all entries of a counter. */
   eachOfHash(hash: number, visit: (location: number) => void): void {
     const slots = this.#tables[partitionOfHash(hash, this.#partitions)];
     const mixed = Math.imul(hash, MIX);
@@ -363,11 +366,12 @@ export class KeyIndex {
     if (this.#uses !== undefined) this.#uses[partition][this.#handSlot - 1] = USE.never;
   }
 
-  #holdsKey(location: number, view: DataView, keyStart: number, keyLength: number): boolean {
+  #holdsKey(location: number, view: DataView, keyStart: number, keyLength: number, isEntry: boolean): boolean {
     const segment = this.#segments.segmentAt(location);
     const offset = this.#segments.offsetAt(location);
     return (
       recordKeyLength(segment.view, offset) === keyLength &&
+      (kindOf(recordKindLength(segment.view, offset)) === RecordKind.counterEntry) === isEntry &&
       sameBytes(segment.view, offset + RECORD_HEADER_BYTES, view, keyStart, keyLength)
     );
   }

@@ -11,7 +11,7 @@ import {
 import { contentHash } from '../model/content-hash.js';
 import {
   expiryBytes,
-  hasKnownFlags,
+  isUnderstood,
   kindOf,
   lengthOf,
   paddedRecordBytes,
@@ -63,7 +63,7 @@ export interface DescribedRecord {
   readonly offset: number;
   /** Padded. */
   readonly bytes: number;
-  readonly kind: 'batch' | 'value' | 'tombstone' | 'meta' | 'serial';
+  readonly kind: 'batch' | 'value' | 'tombstone' | 'meta' | 'serial' | 'counterEntry';
   /** Of a batch header: that of the record behind it. */
   readonly lsn: number;
   readonly counter: number;
@@ -91,6 +91,7 @@ const KIND_NAMES: readonly (DescribedRecord['kind'] | undefined)[] = [
   'tombstone',
   'meta',
   'serial',
+  'counterEntry',
 ];
 
 /**
@@ -187,7 +188,7 @@ function describe(
   const kind = KIND_NAMES[kindOf(kindLength)];
   const keyEnd = offset + RECORD_HEADER_BYTES + recordKeyLength(view, offset);
   const sound = view.getInt32(offset + 4, true) === (checksum | 0) && keyEnd <= offset + length;
-  if (!sound || kind === undefined || !hasKnownFlags(view, offset)) return undefined;
+  if (!sound || kind === undefined || !isUnderstood(view, offset)) return undefined;
   if (kindOf(kindLength) === RecordKind.serial) return describeSerial(bytes, view, offset, size, keyEnd, lsn);
   const expiresAtMs = recordExpiresAtMs(view, offset);
   const described = {

@@ -1,4 +1,5 @@
 import { type AuditVersion, compareStamps } from '@memdb/protocol';
+import { RecordKind } from '../model/record.js';
 import { compareVersions } from '../model/version-order.js';
 import type { Floor } from './floors.js';
 
@@ -20,7 +21,10 @@ export function missingVersions<V extends AuditVersion>(
   for (const [hash, versions] of theirsByHash) {
     const held = ownByHash.get(hash) ?? [];
     for (const version of versions) {
-      const covered = compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0;
+      // No floor speaks of entries of counters.
+      const covered =
+        version.kind !== RecordKind.counterEntry &&
+        compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0;
       if (held.length === 0 && covered && !isLost(hash)) continue;
       if (held.some((other) => compare(other, version) === 0)) continue;
       const oneKey = held.length <= 1 && versions.length === 1;

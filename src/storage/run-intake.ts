@@ -1,7 +1,10 @@
-import { BALLOT_BYTES, copyBytes, keyHash } from '@memdb/protocol';
+import { BALLOT_BYTES, copyBytes } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
+import { recordHash } from '../model/counter-entry.js';
 import {
-  hasKnownFlags,
+  isData,
+  isUnderstood,
+  isVersion,
   kindOf,
   lengthOf,
   paddedRecordBytes,
@@ -16,7 +19,7 @@ import {
 } from '../model/record.js';
 import type { ActiveLog } from './active-log.js';
 import { BATCH_HEADER_BYTES } from './batch-header.js';
-import { type Catalog, isVersion, Verdict } from './catalog.js';
+import { type Catalog, Verdict } from './catalog.js';
 import type { Segment } from './segment.js';
 import { segmentPath } from './segment-header.js';
 import type { SerialIntake } from './serial-intake.js';
@@ -43,6 +46,8 @@ export class RunIntake {
   readonly #hashes: Float64Array = new Float64Array(WARM_RECORDS_MAX);
   /** The largest record of the run that was verified last. */
   largest = 0;
+  /** Whether that run brings entries of counters. */
+  bringsEntries = false;
 
   constructor(catalog: Catalog, log: ActiveLog, serial: SerialIntake) {
     this.#serial = serial;
@@ -58,6 +63,7 @@ export class RunIntake {
     let bytes = 0;
     let largest = 0;
     let at = start;
+    this.bringsEntries = false;
     while (at < end) {
       if (end - at < RECORD_HEADER_BYTES) throw badRun(at - start, 'it ends inside a record');
       const kindLength = recordKindLength(view, at);
@@ -75,8 +81,9 @@ export class RunIntake {
       const lsnLow = recordLsnLow(view, at);
       const checksum = (contentHash(view, at + 8, at + size) + recordSalt(generation, at + salted, lsnLow)) | 0;
       if (view.getInt32(at + 4, true) !== checksum) throw badRun(at - start, 'a checksum does not match');
-      if (isVersion(kind)) {
-        if (keyLength === 0 || !hasKnownFlags(view, at)) throw badRun(at - start, 'a record is not understood');
+      if (isData(kind)) {
+        if (keyLength === 0 || !isUnderstood(view, at)) throw badRun(at - start, 'a record is not understood');
+        if (kind === RecordKind.counterEntry) this.bringsEntries = true;
         // What this acceptor promised may stand in front of another's state.
         const stored = kind === RecordKind.serial ? size + BALLOT_BYTES : size;
         bytes += stored;
@@ -118,7 +125,7 @@ export class RunIntake {
         this.#serial.take(bytes, view, at, isJoining);
         groupStart = at + size;
         free = 0;
-      } else if (!isVersion(kind) || (judged && this.#isHeld(bytes, view, at, onRefused))) {
+      } else if (!isData(kind) || (judged && this.#isHeld(bytes, view, at, onRefused))) {
         this.#copyGroup(bytes, view, groupStart, at, generation, salted, onRefused);
         groupStart = at + size;
         free = 0;
@@ -140,11 +147,12 @@ export class RunIntake {
     const catalog = this.#catalog;
     const keyStart = at + RECORD_HEADER_BYTES;
     const keyLength = recordKeyLength(view, at);
-    const hash = keyHash(bytes, view, keyStart, keyLength, catalog.hashSeed);
     const kind = kindOf(recordKindLength(view, at));
+    const hash = recordHash(kind, bytes, view, keyStart, keyLength, catalog.hashSeed);
     const counter = recordCounter(view, at);
     const verdict = catalog.judge(hash, view, keyStart, keyLength, kind, counter, recordNode(view, at));
-    if (verdict === Verdict.superseded) {
+    // A later state of an entry holds all that an earlier one does.
+    if (verdict === Verdict.superseded && kind !== RecordKind.counterEntry) {
       onRefused(recordLsnLow(view, at), catalog.heldCounter, catalog.heldNode, catalog.heldSerial);
     }
     return verdict !== Verdict.newest;
@@ -158,8 +166,10 @@ export class RunIntake {
     let offset = at;
     while (offset < stop && count < WARM_RECORDS_MAX) {
       const start = offset + RECORD_HEADER_BYTES;
-      this.#hashes[count++] = keyHash(bytes, view, start, recordKeyLength(view, offset), hashSeed);
-      offset += paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
+      const kindLength = recordKindLength(view, offset);
+      const kind = kindOf(kindLength);
+      this.#hashes[count++] = recordHash(kind, bytes, view, start, recordKeyLength(view, offset), hashSeed);
+      offset += paddedRecordBytes(lengthOf(kindLength));
     }
     index.warm(this.#hashes, count, false);
     return count;
@@ -204,17 +214,9 @@ export class RunIntake {
       const keyLength = recordKeyLength(own, at);
       const hash = this.#hashes[warmed++];
       const counter = recordCounter(own, at);
-      const verdict = catalog.admit(
-        segment,
-        at,
-        size,
-        kindOf(kindLength),
-        counter,
-        recordNode(own, at),
-        hash,
-        keyLength,
-      );
-      if (verdict === Verdict.superseded) {
+      const kind = kindOf(kindLength);
+      const verdict = catalog.admit(segment, at, size, kind, counter, recordNode(own, at), hash, keyLength);
+      if (verdict === Verdict.superseded && kind !== RecordKind.counterEntry) {
         onRefused(senderLsnLow, catalog.heldCounter, catalog.heldNode, catalog.heldSerial);
       }
       at += size;

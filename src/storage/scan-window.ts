@@ -1,5 +1,6 @@
-import { keyHash, scanPosition } from '@memdb/protocol';
-import { RECORD_HEADER_BYTES, recordKeyLength } from '../model/record.js';
+import { scanPosition } from '@memdb/protocol';
+import { recordHash } from '../model/counter-entry.js';
+import { kindOf, RECORD_HEADER_BYTES, RecordKind, recordKeyLength, recordKindLength } from '../model/record.js';
 import type { Catalog } from './catalog.js';
 import type { Floor } from './floors.js';
 import type { IndexWindow } from './key-index.js';
@@ -33,6 +34,7 @@ export class ScanWindow implements IndexWindow {
   #from = 0;
   /** Locations met whose key is not what the index says: damaged in memory. */
   readonly #damaged: number[] = [];
+  #withEntries = false;
   count = 0;
   /** Keys looked at, those of other prefixes too. */
   seen = 0;
@@ -58,9 +60,11 @@ export class ScanWindow implements IndexWindow {
 
   /**
    * Collects what comes at or behind `from`, and behind the key `after` at that very hash, and starts with `prefix`. Keys
-   * are what was written; whether all else of a record is, `isSound` says.
+   * are what was written; whether all else of a record is, `isSound` says. Entries of counters are no keys: they come along
+   * when `withEntries`, in the order of their records' keys.
    */
-  collect(partition: number, from: number, after: Uint8Array, prefix: Uint8Array): void {
+  collect(partition: number, from: number, after: Uint8Array, prefix: Uint8Array, withEntries: boolean): void {
+    this.#withEntries = withEntries;
     this.#from = from;
     this.#after = after;
     if (prefix !== this.#prefix) {
@@ -105,13 +109,15 @@ export class ScanWindow implements IndexWindow {
     const segment = segments.segmentAt(location);
     const { view } = segment;
     const offset = segments.offsetAt(location);
+    const kind = kindOf(recordKindLength(view, offset));
     const keyStart = offset + RECORD_HEADER_BYTES;
     const keyLength = recordKeyLength(view, offset);
     // A key with one flipped bit has another hash. Otherwise it might be passed over for its first letters.
-    if (!this.#hashesTo(mixed, segment, keyStart, keyLength) && !recordIsSound(segment, offset)) {
+    if (!this.#hashesTo(mixed, kind, segment, keyStart, keyLength) && !recordIsSound(segment, offset)) {
       this.#damaged.push(location);
       return;
     }
+    if (kind === RecordKind.counterEntry && !this.#withEntries) return;
     const prefixLength = this.#prefix.length;
     if (prefixLength > keyLength) return;
     if (prefixLength > 0 && !sameBytes(view, keyStart, this.#prefixView, 0, prefixLength)) return;
@@ -142,9 +148,9 @@ export class ScanWindow implements IndexWindow {
     return this.#keyAt(this.#locations[this.#order[place]]).slice();
   }
 
-  #hashesTo(mixed: number, { bytes, view, tail }: Segment, keyStart: number, keyLength: number): boolean {
+  #hashesTo(mixed: number, kind: number, { bytes, view, tail }: Segment, keyStart: number, keyLength: number): boolean {
     if (keyLength > tail - keyStart) return false;
-    return scanPosition(keyHash(bytes, view, keyStart, keyLength, this.#catalog.hashSeed)) === mixed;
+    return scanPosition(recordHash(kind, bytes, view, keyStart, keyLength, this.#catalog.hashSeed)) === mixed;
   }
 
   #sort(): void {

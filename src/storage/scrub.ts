@@ -36,6 +36,8 @@ export class Scrub {
   readonly #files: FileScrub | undefined;
   /** Keys were lost here: whatever is known of their partition is void. */
   onLost: (partition: number) => void = () => {};
+  /** The same, told first, while nothing of it can have come back: this node may have to begin its counters anew. */
+  onEvicted: (partition: number) => void = () => {};
   #timer: Timer | undefined;
   readonly #memoryBytes: Counter;
   readonly #memoryCorrupt: Counter;
@@ -115,7 +117,10 @@ export class Scrub {
       return end;
     }
     const evicted = evictRegion(this.#options.catalog, region);
-    for (const partition of new Set(evicted.map((key) => key.partition))) this.onLost(partition);
+    for (const partition of new Set(evicted.map((key) => key.partition))) {
+      this.onEvicted(partition);
+      this.onLost(partition);
+    }
     // Behind what is settled a batch is being put together: it is looked at again when it is written.
     if (start < settledEnd(segment)) fillRegion(region);
     return end;

@@ -68,7 +68,7 @@ export class SerialStates {
    */
   read(hash: number, view: DataView, keyStart: number, keyLength: number): SerialState {
     const { index, segments, floors } = this.#catalog;
-    const location = index.find(hash, view, keyStart, keyLength);
+    const location = index.find(hash, view, keyStart, keyLength, false);
     if (location !== 0) return stateAt(segments.segmentAt(location), segments.offsetAt(location));
     const partition = index.foundPartition;
     const stamp = { counter: floors.counters[partition], node: floors.nodes[partition] };

@@ -62,6 +62,8 @@ export interface StoreStats {
   /** Keys with a value, and keys whose newest version is a tombstone. */
   readonly keys: number;
   readonly tombstones: number;
+  /** Entries of counters. */
+  readonly entries: number;
   /** Record bytes that the index points to, and those it no longer does. */
   readonly liveBytes: number;
   readonly deadBytes: number;

@@ -23,6 +23,7 @@ export function storeStats(
   return {
     keys: catalog.keys,
     tombstones: catalog.tombstones,
+    entries: catalog.entries,
     liveBytes: catalog.liveBytes,
     deadBytes: usedBytes - catalog.liveBytes,
     segmentBytes,

@@ -15,6 +15,7 @@ import { ActiveLog, type LogFiles } from './active-log.js';
 import { BufferPool } from './buffer-pool.js';
 import type { Catalog } from './catalog.js';
 import { Compactor } from './compactor.js';
+import { CounterEntries } from './counter-entries.js';
 import { EvictionCandidates } from './eviction-candidates.js';
 import { ExpiredKeys } from './expired-keys.js';
 import { FoundRecord } from './found-record.js';
@@ -73,6 +74,8 @@ export class Store {
   readonly expired: ExpiredKeys;
   /** What there is to evict. */
   readonly candidates: EvictionCandidates;
+  /** Entries of counters. */
+  readonly entries: CounterEntries;
   /** What scans read the index through. */
   readonly scanWindow: ScanWindow;
   /** What `append` appended. */
@@ -117,6 +120,8 @@ export class Store {
     this.#intake = new RunIntake(this.#catalog, this.#log, new SerialIntake(this.#catalog, this.serial));
     this.#drops = new PartitionDrops(this.#catalog, options.timers);
     this.scanWindow = new ScanWindow(this.#catalog);
+    this.entries = new CounterEntries(this.#catalog, this);
+    this.audit.scrub.onEvicted = (partition) => this.entries.open(partition);
     this.appended = { segment: this.#log.active, offset: 0, bytes: 0 };
     this.#compactor = new Compactor({
       ...options,
@@ -183,7 +188,7 @@ export class Store {
    */
   lookup(hash: number, _bytes: Uint8Array, view: DataView, keyStart: number, keyLength: number): boolean {
     const { index, segments, lost } = this.#catalog;
-    const location = index.find(hash, view, keyStart, keyLength);
+    const location = index.find(hash, view, keyStart, keyLength, false);
     const { found } = this;
     found.lost = lost.size !== 0 && lost.has(hash);
     if (location === 0) return found.miss(this.#catalog.floors, index.foundPartition);
@@ -302,6 +307,7 @@ export class Store {
       this.#refused = true;
       return false;
     }
+    if (this.#intake.bringsEntries) this.entries.onArriving(bytes, view, start, end);
     this.#intake.store(bytes, view, start, end, senderGeneration, salted, skipHeld, isJoining, onRefused);
     return true;
   }
@@ -331,6 +337,7 @@ export class Store {
    */
   drop(partition: number, done: () => void): void {
     const catalog = this.#catalog;
+    this.entries.open(partition);
     this.putMeta(dropMetaName(partition), encodeDrop(this.#log.lastLsn));
     catalog.dropped[partition] = this.#log.lastLsn;
     catalog.floors.forget(partition);

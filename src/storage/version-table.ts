@@ -28,6 +28,8 @@ export class VersionTable {
   /** By partition: serial keys, and those of them without a value. */
   serial: Int32Array = new Int32Array(0);
   serialTombstones: Int32Array = new Int32Array(0);
+  /** By partition: entries of counters alone. */
+  entries: Int32Array = new Int32Array(0);
   /** By partition: 1 when a version at or below the floor may have come after the floor was raised. */
   late: Uint8Array = new Uint8Array(0);
 
@@ -42,6 +44,7 @@ export class VersionTable {
     this.tombstones = new Int32Array(partitions);
     this.serial = new Int32Array(partitions);
     this.serialTombstones = new Int32Array(partitions);
+    this.entries = new Int32Array(partitions);
     this.late = new Uint8Array(partitions);
   }
 
@@ -62,12 +65,14 @@ export class VersionTable {
     this.tombstones[partition] = 0;
     this.serial[partition] = 0;
     this.serialTombstones[partition] = 0;
+    this.entries[partition] = 0;
   }
 
   /** The version with its header at `view[offset]` became the newest of its key. */
   add(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
     if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, 1);
     else if (kind === RecordKind.serial) this.#countSerial(partition, view, offset, 1);
+    else if (kind === RecordKind.counterEntry) this.entries[partition]++;
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
 
@@ -75,6 +80,7 @@ export class VersionTable {
   remove(partition: number, hash: number, kind: number, view: DataView, offset: number): void {
     if (isMortal(kind, view, offset)) this.#countMortal(partition, kind, -1);
     else if (kind === RecordKind.serial) this.#countSerial(partition, view, offset, -1);
+    else if (kind === RecordKind.counterEntry) this.entries[partition]--;
     toggle(this.words, partition * AUDIT_TABLE_WORDS, hash, kind, view, offset);
   }
 

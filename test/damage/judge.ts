@@ -107,7 +107,7 @@ export class Judge {
     if (count <= lsn) return `the log ends before LSN ${count}`;
     let present = 0;
     for (const key of this.#keys) {
-      const location = index.find(key.hash, key.view, 0, key.bytes.length);
+      const location = index.find(key.hash, key.view, 0, key.bytes.length, false);
       const newest = key.newest[lsn] ?? 0;
       if (newest !== 0) present++;
       const held = location === 0 ? 0 : lsnAt(log, location);

@@ -1,10 +1,15 @@
 import {
+  CounterEntryList,
+  counterListBytes,
   decodeAuditDiffering,
   decodeAuditFetch,
   decodeAuditList,
   decodeAuditRoots,
   decodeAuditTable,
   decodeBatchReply,
+  decodeCounterAdd,
+  decodeCounterName,
+  decodeCounterValue,
   decodeEpochAccept,
   decodeEpochAcceptance,
   decodeEpochPrepare,
@@ -51,7 +56,10 @@ import {
   FRAME_HEADER_BYTES,
   FRESH_SERIAL_STATE,
   Opcode,
+  readCounterEntries,
+  readCounterMerge,
   type WireNode,
+  writeCounterList,
 } from '@memdb/protocol';
 import { startOf } from '../harness/gossip-world.js';
 import { viewOf } from '../harness/protocol-frames.js';
@@ -92,7 +100,21 @@ const decoders: readonly Decoder[] = [
   decodeHoldings,
   decodeKill,
   (bytes, view, start, end) => decodeSerialState(bytes, view, start, end, end & 1, 2),
+  (_bytes, view, start, end) => decodeCounterAdd(view, start, end),
+  (_bytes, view, start, end) => decodeCounterName(view, start, end),
+  (_bytes, view, start, end) => decodeCounterValue(view, start, end),
+  (_bytes, view, start, end) => readCounterEntries(view, start, end, new CounterEntryList()),
+  (_bytes, view, start, end) => readCounterMerge(view, start, end, new CounterEntryList()),
 ];
+
+function counterList(name: Uint8Array): Uint8Array {
+  const list = new CounterEntryList();
+  list.push(1, 2, 3, 4, 5, 6, 7);
+  list.push(2, 0, 3, 4, 5, 6, 7);
+  const bytes = new Uint8Array(counterListBytes(list, name.length));
+  writeCounterList(bytes, viewOf(bytes), 0, list, name, 0, name.length);
+  return bytes;
+}
 
 const floor = { counter: 5, node: 1, cutoffMs: 9 };
 const versions = [{ hash: 1, counter: 2, node: 3, kind: 2 }];
@@ -155,6 +177,9 @@ export const bodiesTarget: FuzzTarget = {
       encodeAuditRoots([{ partition: 1, floor, first: 1, second: 2 }]),
       encodeAuditList({ partition: 1, floor, bucket: 2, versions }),
       encodeAuditFetch(1, versions),
+      counterList(new Uint8Array(0)),
+      counterList(new Uint8Array([65])),
+      new Uint8Array([1, 0, 1, 0, 65, 5, 0, 0, 0, 0, 0, 0, 0]),
       new Uint8Array(64),
     ];
     return bodies.flatMap((body) => decoders.map((_, index) => new Uint8Array([index, ...body])));

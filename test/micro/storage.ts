@@ -123,7 +123,7 @@ function slices(store: Store): void {
       for (let partition = 0; partition < store.placement.partitions; partition++) {
         for (let from = 0; from < 2 ** 32; from = window.end) {
           const startedMs = performance.now();
-          window.collect(partition, from, new Uint8Array(0), bytes);
+          window.collect(partition, from, new Uint8Array(0), bytes, false);
           sliceMs.push(performance.now() - startedMs);
         }
       }

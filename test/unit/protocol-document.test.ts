@@ -8,7 +8,9 @@ import {
   appendScanKey,
   ClientHandshake,
   Consistency,
+  CounterEntryList,
   clientOperationId,
+  counterListBytes,
   decodeAuditDiffering,
   decodeAuditFetch,
   decodeAuditList,
@@ -115,6 +117,8 @@ import {
   type WireTopology,
   writeBatchReply,
   writeCounter,
+  writeCounterAdd,
+  writeCounterList,
   writeErrorReply,
   writeFrame,
   writeGetManyRequest,
@@ -130,6 +134,7 @@ import {
   writeValueReply,
 } from '@memdb/protocol';
 import test from 'ava';
+import { CounterSum } from '../../src/counters/counter-sum.js';
 import { placed, viewOf, written } from '../harness/protocol-frames.js';
 
 const document = readFileSync(new URL('../../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
@@ -396,6 +401,24 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
   },
   snapshot: () => encodeSnapshot(snapshot),
   'backup-read': () => encodeChunkRequest(chunk),
+  'counter-add': () =>
+    written((out) => writeCounterAdd(out, 7, 2000, 90, 3, Consistency.one, 'hits', -(2n ** 32n + 5n))),
+  'counter-get-reply': () => {
+    const value = new CounterEntryList();
+    value.push(3, 0, 90, 0, 0, 1, 5);
+    const sum = new CounterSum();
+    sum.of(value);
+    const body = new Uint8Array(8);
+    sum.write(viewOf(body), 0);
+    return written((out) => writeFrame(out, Opcode.counterGet, Flag.reply, 7, 0, 91, 3, body));
+  },
+  'counter-merge': () => {
+    const entries = new CounterEntryList();
+    entries.push(3, 2 ** 20 + 2, 90, 1, 2 ** 32 - 1, 2 ** 31, 0);
+    const bytes = new Uint8Array(counterListBytes(entries, 4));
+    writeCounterList(bytes, viewOf(bytes), 0, entries, text('hits'), 0, 4);
+    return bytes;
+  },
   kill: () => encodeKill(kill),
   topology: () => encodeTopology(topology),
   'topology-pending': () => encodeTopology(pendingTopology),

@@ -80,10 +80,10 @@ export class AuditReplica {
         const { partition, versions } = decodeAuditFetch(view, body, end);
         this.#check(partition, body);
         const run = new OutgoingBuffer();
-        for (const version of versions) {
-          if (run.end >= STREAM_RUN_BYTES_MAX) break;
-          this.#store.audit.find(version, (segment, offset, bytes) => appendMoved(run, segment, offset, bytes));
-        }
+        this.#store.audit.find(partition, versions, (segment, offset, bytes) => {
+          appendMoved(run, segment, offset, bytes);
+          return run.end < STREAM_RUN_BYTES_MAX;
+        });
         this.#answerSynced(target, Opcode.auditFetch, correlation, run.bytes.subarray(0, run.end));
       }
     }

@@ -162,11 +162,10 @@ export class Handover {
   #send(owner: number, lacking: readonly AuditVersion[], buckets: readonly number[], nowMs: number): void {
     const rest = lacking.slice(HANDOVER_REPAIRS_MAX);
     this.#step = rest.length === 0 ? { kind: 'list', buckets } : { kind: 'send', lacking: rest, buckets };
-    for (const version of lacking.slice(0, HANDOVER_REPAIRS_MAX)) {
-      this.#options.store.audit.find(version, (segment, offset) => {
-        this.#ask(owner, Opcode.repair, repairOf(segment, offset), nowMs, () => {});
-      });
-    }
+    this.#options.store.audit.find(this.partition, lacking.slice(0, HANDOVER_REPAIRS_MAX), (segment, offset) => {
+      this.#ask(owner, Opcode.repair, repairOf(segment, offset), nowMs, () => {});
+      return true;
+    });
   }
 
   #onHeld(): void {

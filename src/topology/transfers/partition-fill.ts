@@ -256,7 +256,7 @@ export class PartitionFill {
   #lackingOf(versions: readonly TransferVersion[]): TransferVersion[] {
     const { audit } = this.#options.store;
     const { partition } = this.plan;
-    const own = audit.ofHashes(new Set(versions.map(({ hash }) => hash)));
+    const own = audit.likeThose(partition, versions);
     const { lost } = this;
     return missingVersions(own, versions, audit.floorOf(partition), (hash) => lost.has(hash));
   }

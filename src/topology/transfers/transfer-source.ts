@@ -3,7 +3,6 @@ import {
   decodeTransferPageRequest,
   encodeTransferList,
   encodeTransferPage,
-  keyHash,
   Opcode,
   OutgoingBuffer,
   ProtocolError,
@@ -12,6 +11,7 @@ import {
   type WireTopology,
 } from '@memdb/protocol';
 import type { Answer } from '../../membership/answer.js';
+import { recordHash } from '../../model/counter-entry.js';
 import {
   TRANSFER_ANSWERS_MAX,
   TRANSFER_LIST_SLICES,
@@ -23,16 +23,15 @@ import {
   lengthOf,
   paddedRecordBytes,
   RECORD_HEADER_BYTES,
-  recordCounter,
   recordKeyLength,
   recordKindLength,
-  recordNode,
 } from '../../model/record.js';
 import type { Timer, Timers } from '../../ports/timers.js';
 import { appendMoved } from '../../storage/moved-record.js';
 import { recordIsSound } from '../../storage/record-check.js';
 import type { Segment } from '../../storage/segment.js';
 import type { Store } from '../../storage/store.js';
+import { listedVersion } from '../../storage/version-audit.js';
 import { bucketOfHash } from '../../storage/version-table.js';
 import { rowOf } from '../epoch-roles.js';
 
@@ -149,7 +148,7 @@ export class TransferSource {
     const window = store.scanWindow;
     if (job.epoch !== this.#topology.epoch) return this.#refuse(job, 'wrong-epoch', 'the epoch has changed meanwhile');
     if (window.hasLost(partition)) return this.#refuseDamaged(job);
-    window.collect(partition, position, after, NO_BYTES);
+    window.collect(partition, position, after, NO_BYTES, true);
     const isList = job.opcode === Opcode.transferList;
     // Keys that share all of their hash have places of their own in pages only.
     if (isList && window.truncated) return this.#refuse(job, 'unavailable', 'too many keys share a hash: take pages');
@@ -174,18 +173,13 @@ export class TransferSource {
 
   #list({ buckets, versions }: Job, { bytes, view }: Segment, offset: number): void {
     const keyStart = offset + RECORD_HEADER_BYTES;
-    const hash = keyHash(bytes, view, keyStart, recordKeyLength(view, offset), this.#topology.hashSeed);
+    const kind = kindOf(recordKindLength(view, offset));
+    const hash = recordHash(kind, bytes, view, keyStart, recordKeyLength(view, offset), this.#topology.hashSeed);
     const bucket = bucketOfHash(hash);
     const isAsked = bucket < 32 ? (buckets.low >>> bucket) & 1 : (buckets.high >>> (bucket - 32)) & 1;
     if (isAsked === 0) return;
-    const kindLength = recordKindLength(view, offset);
-    versions.push({
-      hash,
-      counter: recordCounter(view, offset),
-      node: recordNode(view, offset),
-      kind: kindOf(kindLength),
-      bytes: paddedRecordBytes(lengthOf(kindLength)),
-    });
+    const size = paddedRecordBytes(lengthOf(recordKindLength(view, offset)));
+    versions.push({ ...listedVersion(bytes, view, offset, hash, this.#topology.hashSeed), bytes: size });
   }
 
   #finish(job: Job, next: TransferPlace | undefined): true {
