@@ -1,4 +1,5 @@
 import { frameEpoch, type MemDbError, type WireTopology } from '@memdb/protocol';
+import { clusterSettingRefusal } from './config/cluster-settings.js';
 import { MemberRecords } from './member-records.js';
 import type { Place } from './membership/member-links.js';
 import { Membership, type SelfDescription } from './membership/membership.js';
@@ -8,7 +9,8 @@ import type { NodeRooms } from './node-recovery.js';
 import type { Turn } from './ports/turn.js';
 import { Replica } from './replication/replica.js';
 import { Replication } from './replication/replication.js';
-import { votersOf } from './topology/epoch-roles.js';
+import { Changes } from './topology/changes/changes.js';
+import { nodeOf, votersOf } from './topology/epoch-roles.js';
 import { Epochs } from './topology/epochs.js';
 import { Transfers } from './topology/transfers/transfers.js';
 
@@ -18,7 +20,10 @@ export interface ClusterRooms {
   readonly replica: Replica;
   readonly membership: Membership;
   readonly replication: Replication;
+  readonly changes: Changes;
   readonly transfers: Transfers;
+  /** How far this node is with joining, as a sentence; undefined once it is a member. */
+  readonly joining: () => string | undefined;
 }
 
 export interface ClusterOptions {
@@ -71,6 +76,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
         if (epoch !== epochs.current.epoch) epochs.onShown(peer.number, epoch);
         if (transfers.onReply(peer, bytes, view, start, end)) return;
         if (replication.onReply(peer, bytes, view, start, end)) return;
+        if (changes.onReply(peer, bytes, view, start, end)) return;
         if (!epochs.onReply(peer, bytes, view, start, end)) membership.onReply(peer, bytes, view, start, end);
       },
     },
@@ -129,6 +135,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
       membership.setMembers(placesOf(next));
       replication.onEpoch(next);
       transfers.onEpoch(next);
+      changes.onEpoch();
     },
   });
   const transfers = new Transfers({
@@ -146,7 +153,25 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     onReturned: () => replication.onReturned(),
     onReleased: (partition, node) => replication.audit.onReleased(partition, node),
   });
+  const changes = new Changes({
+    self,
+    epochs,
+    links: membership.links,
+    reachable: (member) => membership.reachable(member),
+    turn,
+    timers,
+    random: ports.random,
+    telemetry,
+    progress: () => transfers.progress(),
+    isReleased: (entry) => transfers.isReleased(entry),
+    settingRefusal: clusterSettingRefusal,
+  });
+  const joining = (): string | undefined => {
+    if (nodeOf(epochs.current, self)?.standing !== 'joining') return undefined;
+    const { filled, partitions } = transfers.progress();
+    return `the node is joining: it holds ${filled} of its ${partitions} partitions`;
+  };
   membership.start(placesOf(topology));
   records.forgetAllBut((uuid) => membership.swim.others.has(uuid));
-  return { epochs, replica, membership, replication, transfers };
+  return { epochs, replica, membership, replication, changes, transfers, joining };
 }

@@ -1,3 +1,5 @@
+import type { ClusterSettings } from './config/cluster-settings.js';
+import type { Departure } from './node-departure.js';
 import type { Clock } from './ports/clock.js';
 import type { Disk } from './ports/disk.js';
 import type { HostProcess } from './ports/host-process.js';
@@ -74,6 +76,10 @@ export interface NodeOptions extends NodePorts {
    * other nodes refuse this one, and its sentence says what to do.
    */
   readonly onFatal: (error: Error) => void;
+  /** The cluster goes on without this node, which is to be drained. It drains itself where nobody listens. */
+  readonly onDeparted?: (departure: Departure) => void;
+  /** What the whole cluster agreed on, whenever an epoch comes into force. The limits apply by themselves. */
+  readonly onAgreed?: (settings: ClusterSettings) => void;
   /** The process, where the node has one of its own: only there can it be killed on request. */
   readonly process?: HostProcess;
 }

@@ -21,6 +21,8 @@ export function nodeStatus(node: Node): object {
       const stream = replication?.streams[member.number];
       return { ...member, stream: stream?.state, lagRecords: stream?.lagRecords };
     }),
+    transfer: node.transfers?.progress(),
+    waitingChanges: node.changes?.waiting.length ?? 0,
     storage: store?.stats(),
     lastLsn: store?.lastLsn ?? 0,
     durableLsn: store?.durableLsn ?? 0,

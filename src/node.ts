@@ -2,12 +2,15 @@ import { EPOCH_FRAME_BYTES_MAX, type WireTopology } from '@memdb/protocol';
 import type { Membership } from './membership/membership.js';
 import type { PeerLinkContext } from './membership/peer-link.js';
 import type { LamportClock } from './model/lamport-clock.js';
-import { STREAM_RUN_BYTES_MAX } from './model/limits.js';
+import { STREAM_RUN_BYTES_MAX, TRANSFER_BYTES_PER_SECOND } from './model/limits.js';
 import { RELEASE } from './model/release.js';
 import { type ClusterRooms, joinCluster, memberNumber } from './node-cluster.js';
+import { departureOf } from './node-departure.js';
 import { NodeHandshakes } from './node-handshakes.js';
 import type { NodeConfig, NodeOptions } from './node-options.js';
+import { previewOf } from './node-preview.js';
 import { type NodeRooms, recoverRooms } from './node-recovery.js';
+import { NodeSettings } from './node-settings.js';
 import { nodeStatus, registerGauges } from './node-status.js';
 import { formatAddress } from './ports/address.js';
 import type { HostProcess } from './ports/host-process.js';
@@ -19,6 +22,7 @@ import type { Replication } from './replication/replication.js';
 import type { ReplyError } from './replication/replies.js';
 import { AdminRequests } from './server/admin-requests.js';
 import { BackupRequests } from './server/backup-requests.js';
+import { ChangeRequests } from './server/change-requests.js';
 import { ClientRequests } from './server/client-requests.js';
 import { Lookahead } from './server/lookahead.js';
 import { PeerRequests } from './server/peer-requests.js';
@@ -26,6 +30,7 @@ import { RequestRate } from './server/request-rate.js';
 import { Server } from './server/server.js';
 import { SnapshotSessions } from './storage/snapshot-sessions.js';
 import type { Store } from './storage/store.js';
+import type { Changes } from './topology/changes/changes.js';
 import type { Epochs } from './topology/epochs.js';
 import { Founding } from './topology/founding.js';
 import type { NodeRecord } from './topology/pledge.js';
@@ -51,6 +56,7 @@ export function createNode(options: NodeOptions): Node {
 export class Node {
   readonly #options: NodeOptions;
   #config: NodeConfig;
+  readonly #settings: NodeSettings;
   readonly #turn: Turn;
   readonly #handshakes: NodeHandshakes;
   #phase: Phase = 'new';
@@ -72,6 +78,7 @@ export class Node {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#settings = new NodeSettings(options.config.limits);
     this.#turn = new Turn(options.timers, options.clock);
     this.#address = options.config.node.advertise;
     this.#handshakes = new NodeHandshakes({
@@ -127,6 +134,10 @@ export class Node {
     return this.#cluster?.membership.admitted === true;
   }
 
+  get changes(): Changes | undefined {
+    return this.#cluster?.changes;
+  }
+
   get replication(): Replication | undefined {
     return this.#cluster?.replication;
   }
@@ -171,7 +182,7 @@ export class Node {
   /** Why the node does not serve; undefined while it does. */
   ready(): string | undefined {
     if (this.#phase !== 'running') return `the node is ${this.#phase}`;
-    if (this.#isAdmitted) return undefined;
+    if (this.#isAdmitted) return this.#cluster?.joining();
     if (this.#cluster !== undefined) return `waiting for ${this.#cluster.membership.waitingFor}`;
     return `the cluster is not formed yet: waiting for ${this.#founding?.waitingFor ?? 'the disk'}`;
   }
@@ -191,6 +202,7 @@ export class Node {
         .map((name) => `${section}.${name}`);
     });
     this.#config = { ...this.#config, limits: config.limits };
+    this.#settings.configure(config.limits);
     return fixed;
   }
 
@@ -203,7 +215,7 @@ export class Node {
     this.#phase = 'draining';
     this.#server?.stopAccepting();
     const { timers, clock } = this.#options;
-    const deadlineMs = clock.monotonicMs() + this.#config.limits.requestTimeoutMs;
+    const deadlineMs = clock.monotonicMs() + this.#settings.limits.requestTimeoutMs;
     const poll = (): void => {
       const idle = (this.#cluster?.replication.pending ?? 0) === 0;
       if (idle || clock.monotonicMs() > deadlineMs) this.stop(done);
@@ -225,6 +237,7 @@ export class Node {
     this.#cluster?.replication.stop();
     this.#snapshots?.stop();
     this.#founding?.stop();
+    this.#cluster?.changes.stop();
     this.#cluster?.epochs.stop();
     this.#cluster?.transfers.stop();
     this.#cluster?.membership.stop();
@@ -262,10 +275,16 @@ export class Node {
       telemetry,
       replication: () => (this.#isAdmitted ? this.#cluster?.replication : undefined),
       topology: () => (this.#isAdmitted ? this.#topology : undefined),
-      limits: () => this.#config.limits,
+      limits: () => this.#settings.limits,
       closing: () => (this.#phase === 'running' ? undefined : SHUTTING_DOWN),
       status: () => this.status(),
       backups: new BackupRequests(this.#snapshots, replies, this.uuid),
+      changes: new ChangeRequests({
+        replies,
+        changes: () => this.#cluster?.changes,
+        numberOf: (uuid) => memberNumber(this.#topology, uuid),
+        preview: (request) => previewOf(this, random, request),
+      }),
     });
     this.#load = new RequestRate(
       () => clientRequests.begun,
@@ -278,7 +297,7 @@ export class Node {
       turn: this.#turn,
       telemetry,
       handshake: () => this.#handshakes.asServer(),
-      limits: () => this.#config.limits,
+      limits: () => this.#settings.limits,
       clientRequests,
       adminRequests: new AdminRequests({ replies, timers, telemetry, node: this.uuid, process: this.#options.process }),
       lookahead: new Lookahead(() => this.#cluster?.replication),
@@ -341,6 +360,7 @@ export class Node {
       timers,
       link: this.#linkContext(),
       onFounded: (topology) => this.#onFounded(topology),
+      onRemoved: () => this.#depart(undefined),
     });
   }
 
@@ -357,7 +377,7 @@ export class Node {
     const self = topology.nodes.find((node) => node.uuid === this.uuid);
     if (self === undefined) throw new Error(`epoch ${topology.epoch} does not name this node`);
     this.#number = self.number;
-    this.#topology = topology;
+    this.#use(topology);
     rooms.store.configurePlacement(topology.partitions, topology.hashSeed);
     this.#cluster = joinCluster({
       ports: this.#options,
@@ -372,6 +392,7 @@ export class Node {
       onRefused: this.#options.onFatal,
       onEpoch: (next) => this.#onEpoch(next),
     });
+    this.#setTransferRate();
     telemetry.log('info', 'cluster-ready', {
       epoch: topology.epoch,
       member: self.number,
@@ -381,12 +402,36 @@ export class Node {
   }
 
   #onEpoch(topology: WireTopology): void {
-    this.#topology = topology;
+    const last = this.#topology;
+    this.#use(topology);
     this.#options.telemetry.log('info', 'epoch', {
       epoch: topology.epoch,
       members: topology.nodes.length,
       pending: topology.pending !== undefined,
     });
+    if (memberNumber(topology, this.uuid) === 0) this.#depart(last);
+  }
+
+  #use(topology: WireTopology): void {
+    this.#topology = topology;
+    this.#settings.onEpoch(topology);
+    this.#options.onAgreed?.(this.#settings.agreed);
+    this.#setTransferRate();
+  }
+
+  #setTransferRate(): void {
+    const bytesPerSecond = this.#settings.agreed.transferBytesPerSecond ?? TRANSFER_BYTES_PER_SECOND;
+    const transfers = this.#cluster?.transfers;
+    if (transfers !== undefined) transfers.bytesPerSecond = bytesPerSecond || Number.MAX_SAFE_INTEGER;
+  }
+
+  /** The cluster goes on without this node. */
+  #depart(last: WireTopology | undefined): void {
+    const departure = departureOf(this.#number, last);
+    const { telemetry, onDeparted } = this.#options;
+    telemetry.log(departure.isOrderly ? 'info' : 'error', 'departed', { message: departure.message });
+    if (onDeparted === undefined) this.drain(() => {});
+    else onDeparted(departure);
   }
 
   #onDurable(lsn: number): void {

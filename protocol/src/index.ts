@@ -50,6 +50,7 @@ export * from './reply.js';
 export * from './scan.js';
 export * from './serial-state.js';
 export * from './stamp.js';
+export { isTakenUp } from './taken-up.js';
 export { decodeTopology, encodeTopology, type NodeStanding, type WireNode, type WireTopology } from './topology.js';
 export type { WireChange, WireFormerOwner, WirePending, WireRemoved, WireSetting } from './topology-rest.js';
 export * from './transfer-messages.js';

@@ -14,6 +14,8 @@ export interface CliIo {
   writeOutput(data: string | Uint8Array): void;
   /** The wall clock, Unix milliseconds. */
   nowMs(): number;
+  /** Resolves after so many milliseconds. */
+  pause(milliseconds: number): Promise<void>;
   isDirectory(path: string): boolean;
   /** A directory, which need not exist yet. */
   openDirectory(path: string): Disk;

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { systemErrorCode } from '../platform/disk-error.js';
 import { FileDisk } from '../platform/file-disk.js';
 import { SystemClock } from '../platform/system-clock.js';
+import { SystemTimers } from '../platform/system-timers.js';
 import { isDirectory, readWholeFile } from '../platform/whole-file.js';
 import { CliError } from './cli-error.js';
 import type { CliIo } from './cli-io.js';
@@ -20,6 +21,7 @@ export function processIo(): ProcessIo {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(ExitCode.failed));
   const workingDirectory = process.cwd();
   const clock = new SystemClock();
+  const timers = new SystemTimers();
   const readFile = (path: string): Uint8Array => {
     try {
       return readWholeFile(resolve(workingDirectory, path));
@@ -35,6 +37,7 @@ export function processIo(): ProcessIo {
     readLine,
     writeOutput: (data) => void process.stdout.write(data),
     nowMs: () => clock.wallMs(),
+    pause: (milliseconds) => new Promise((resolve) => timers.start(milliseconds, resolve)),
     isDirectory: (path) => isDirectory(resolve(workingDirectory, path)),
     openDirectory: (path) => new FileDisk(resolve(workingDirectory, path)),
     outputDrained: () =>

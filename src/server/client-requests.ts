@@ -29,6 +29,7 @@ import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js
 import { isAdminOpcode } from './admin-requests.js';
 import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
+import type { ChangeRequests } from './change-requests.js';
 import {
   ADMINS_ONLY,
   BAD_CONSISTENCY,
@@ -68,6 +69,7 @@ export interface ClientRequestsOptions {
   readonly closing: () => ReplyError | undefined;
   readonly status: () => object;
   readonly backups: BackupRequests;
+  readonly changes: ChangeRequests;
 }
 
 /** Fixed bytes before the key: consistency, options, key length. */
@@ -172,6 +174,10 @@ export class ClientRequests {
       case Opcode.backupRead:
       case Opcode.backupClose:
         this.#options.backups.onRequest(target, opcode, correlation, bytes, view, body, end);
+        return;
+      case Opcode.epochChange:
+      case Opcode.epochPreview:
+        this.#options.changes.onRequest(target, opcode, correlation, bytes, view, body, end);
         return;
       case Opcode.ping:
         this.#options.replies.body(target, opcode, 0, correlation, bytes.subarray(body, end));

@@ -60,12 +60,25 @@ export function beginChange(
   isReleased: (entry: WireFormerOwner) => boolean,
 ): WireTopology {
   if (topology.pending !== undefined) throw new RangeError('a change is pending already');
+  return began(topology, [], requests, isReleased);
+}
+
+/** `before`: changes that are part of it already; the nodes that join by them are in the topology. */
+function began(
+  topology: WireTopology,
+  before: readonly WireChange[],
+  requests: readonly ChangeRequest[],
+  isReleased: (entry: WireFormerOwner) => boolean,
+): WireTopology {
   for (const request of requests) {
     const refusal = refusalOf(topology, request);
     if (refusal !== undefined) throw new RangeError(refusal);
   }
   const joiners = joinersOf(topology, requests);
-  const changes = changesOf(requests, joiners);
+  const going = new Set(requests.flatMap((request) => (request.kind === 'remove' ? [request.node] : [])));
+  // Whoever was to leave, and is removed now, does not hand over any more.
+  const kept = before.filter((change) => change.kind !== 'leave' || !going.has(change.node));
+  const changes = [...kept, ...changesOf(requests, joiners)];
   const begun: WireTopology = {
     ...topology,
     epoch: topology.epoch + 1,
@@ -96,6 +109,22 @@ export function beginChange(
   };
   const changed = { ...begun, pending };
   return movesNothing(changed) ? settle(changed) : changed;
+}
+
+/**
+ * The epoch in which the pending change is another one: what it was, and that nodes go for good that were to be owners
+ * after it. Nodes that are joining go on joining. As an abort and a new change in one step.
+ */
+export function amendChange(
+  topology: WireTopology,
+  requests: readonly ChangeRequest[],
+  isReleased: (entry: WireFormerOwner) => boolean,
+): WireTopology {
+  const { pending } = topology;
+  if (pending === undefined) throw new RangeError('no change is pending');
+  const amended = began({ ...topology, pending: undefined }, pending.changes, requests, isReleased);
+  if (amended.pending === undefined) return amended;
+  return { ...amended, pending: { ...amended.pending, isPaused: pending.isPaused } };
 }
 
 /** The epoch in which the new owners alone own everything: every one of them is complete. */

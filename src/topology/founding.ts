@@ -2,9 +2,11 @@ import type { WireTopology } from '@memdb/protocol';
 import {
   decodeErrorBody,
   decodeTopology,
+  encodeRequest,
   encodeTopology,
   Flag,
   FRAME_HEADER_BYTES,
+  frameEpoch,
   frameFlags,
   frameOpcode,
   Opcode,
@@ -36,31 +38,48 @@ export interface FoundingOptions {
   readonly store: Store;
   readonly timers: Timers;
   readonly link: PeerLinkContext;
-  /** The first epoch is known and durable. Called once. */
+  /** An epoch that names this node is known and durable. Called once. */
   readonly onFounded: (topology: WireTopology) => void;
+  /** The cluster lets this node go, or let it go before: there is nothing to wait for. */
+  readonly onRemoved: (topology: WireTopology) => void;
 }
 
 /** What this node is doing about a cluster. Changed by `Founding.#become` only. */
 type FoundingState =
   | { readonly kind: 'idle' }
+  /** The only founder, asking the other seeds first: it may have lost its disk, and the cluster be there. */
+  | { readonly kind: 'inquiring'; readonly unanswered: Set<PeerLink> }
   /** The first founder, collecting pledges: by address. */
   | { readonly kind: 'leading'; readonly pledge: Pledge; readonly pledged: Map<string, NodeRecord> }
   /** The first founder, once epoch 1 is composed and until it is durable: it is never composed a second time. */
   | { readonly kind: 'composed' }
-  /** Another founder, or a node that is waiting to hear of a cluster it is a member of. */
+  /** Another founder, or a node that is waiting to hear of a cluster. */
   | { readonly kind: 'following' }
+  /** A node that asks a cluster to be admitted; the newest epoch that it was shown. */
+  | { readonly kind: 'joining'; readonly shown: WireTopology }
   | { readonly kind: 'founded'; readonly topology: WireTopology };
 
 const PLEDGE_META = 'pledge';
+/** The cluster that this node asked to join: it founds none from then on. */
+const JOINING_META = 'joining';
 /** How often a node without a cluster asks its contacts again. */
 const RETRY_MS = 300;
+/** How often a node asks to be admitted: it is held for gone when it does not. */
+const JOIN_AGAIN_MS = 1000;
+/** How long the only founder waits for the other seeds, which may know a cluster already. */
+const INQUIRE_MS = 1500;
+/** Members beside the seeds that a joining node asks too: the seeds may die before it is admitted. */
+const CONTACTS_MAX = 8;
 
 /**
  * Forms the first epoch exactly once (mechanisms: Epochs, Founding). The founders are the first entries of the seeds;
  * each pledges once, durably, to that set and its leader; when all have pledged, the leader composes epoch 1.
  *
+ * A node that is no founder, or finds that its seeds are in a cluster, asks to join that.
+ *
  * Invariants: a founder pledges to one leader and one set only, for the life of its directory; epoch 1 is composed only
- * by a leader that holds the pledges of all; a node without a pledge of its own founds nothing.
+ * by a leader that holds the pledges of all; a node without a pledge of its own founds nothing, and one that asked to
+ * join does not either.
  */
 export class Founding {
   readonly #options: FoundingOptions;
@@ -81,6 +100,7 @@ export class Founding {
   get waitingFor(): string {
     const state = this.#state;
     if (state.kind === 'composed') return 'the disk';
+    if (state.kind === 'joining') return `to be admitted to the cluster of ${state.shown.nodes.length} nodes`;
     if (state.kind !== 'leading')
       return `an answer from the seeds ${this.#options.seeds.map(formatAddress).join(', ')}`;
     const missing = state.pledge.founders.filter((founder) => !state.pledged.has(founder));
@@ -92,12 +112,15 @@ export class Founding {
     const { store, seeds, founders, self } = this.#options;
     const known = store.meta(EPOCH_META);
     if (known !== undefined) {
-      this.#adopt(decodeStored(known));
+      const topology = decodeStored(known);
+      if (topology.nodes.some((node) => node.uuid === self.uuid)) this.#adopt(topology);
+      else this.#options.onRemoved(topology);
       return;
     }
     const names = seeds.length === 0 ? [self.address] : seeds.slice(0, founders).map(formatAddress);
-    if (names[0] === self.address) this.#lead(names);
-    else this.#follow();
+    if (names[0] !== self.address || store.meta(JOINING_META) !== undefined) this.#follow();
+    else if (names.length === 1 && seeds.length > 1 && store.meta(PLEDGE_META) === undefined) this.#inquire(names);
+    else this.#lead(names);
   }
 
   stop(): void {
@@ -114,7 +137,7 @@ export class Founding {
   onPledgeRequest(answer: Answer, correlation: number, body: Uint8Array): void {
     const { store, seeds, founders, self } = this.#options;
     const asked = decodePledge(body);
-    if (this.#state.kind === 'founded') {
+    if (this.#state.kind === 'founded' || this.#state.kind === 'joining' || store.meta(JOINING_META) !== undefined) {
       answer.refuse(
         Opcode.pledge,
         correlation,
@@ -154,8 +177,18 @@ export class Founding {
     else answer.refuse(Opcode.announceEpoch, correlation, 'wrong-cluster', refusal);
   }
 
+  /** Asks the other seeds for a cluster before founding one alone; those that are away do not keep it from that. */
+  #inquire(names: readonly string[]): void {
+    const unanswered = new Set<PeerLink>();
+    this.#state = { kind: 'inquiring', unanswered };
+    this.#contactSeeds();
+    for (const link of this.#links) unanswered.add(link);
+    this.#timer = this.#options.timers.start(INQUIRE_MS, () => this.#lead(names));
+  }
+
   #lead(names: readonly string[]): void {
     const { store, self, link } = this.#options;
+    this.#stopTimer();
     const made = store.meta(PLEDGE_META);
     const clusterId = new Uint8Array(16);
     link.random.fill(clusterId);
@@ -163,30 +196,66 @@ export class Founding {
     if (made === undefined) store.putMeta(PLEDGE_META, encodePledge(pledge));
     this.#state = { kind: 'leading', pledge, pledged: new Map([[self.address, self]]) };
     store.syncNow(() => {
+      if (this.#state.kind !== 'leading') return;
       if (pledge.founders.length === 1) this.#compose();
-      else for (const name of pledge.founders.slice(1)) this.#contact(parseAddress(name), () => this.#askPledge());
+      else {
+        for (const name of pledge.founders.slice(1)) this.#contact(parseAddress(name));
+        this.#contactSeeds();
+      }
     });
-    this.#retry(() => this.#askPledge());
+    this.#retry();
   }
 
   #follow(): void {
-    const { seeds, self } = this.#options;
     this.#state = { kind: 'following' };
-    for (const seed of seeds) if (formatAddress(seed) !== self.address) this.#contact(seed, () => this.#askTopology());
-    this.#retry(() => this.#askTopology());
+    this.#contactSeeds();
+    this.#retry();
   }
 
-  #retry(ask: () => void): void {
-    this.#timer = this.#options.timers.start(RETRY_MS, () => {
+  #contactSeeds(): void {
+    for (const seed of this.#options.seeds) this.#contact(seed);
+  }
+
+  #retry(): void {
+    const againMs = this.#state.kind === 'joining' ? JOIN_AGAIN_MS : RETRY_MS;
+    this.#timer = this.#options.timers.start(againMs, () => {
       if (this.#state.kind === 'founded') return;
-      ask();
-      this.#retry(ask);
+      this.#ask();
+      this.#retry();
     });
   }
 
-  #contact(address: Address, onUp: () => void): void {
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#options.timers.stop(this.#timer);
+  }
+
+  /** Asks all contacts for what is missing. */
+  #ask(): void {
+    switch (this.#state.kind) {
+      case 'leading':
+        this.#askPledge();
+        this.#askTopology();
+        return;
+      case 'inquiring':
+      case 'following':
+        this.#askTopology();
+        return;
+      case 'joining':
+        this.#askToJoin();
+        return;
+      case 'idle':
+      case 'composed':
+      case 'founded':
+        return;
+    }
+  }
+
+  #contact(address: Address): void {
+    const name = formatAddress(address);
+    const isKnown = this.#links.some((link) => formatAddress(link.address) === name);
+    if (isKnown || name === this.#options.self.address) return;
     const link = new PeerLink(0, () => address, this.#options.link, {
-      onUp,
+      onUp: () => this.#ask(),
       onDown: () => {},
       onFrame: (from, bytes, view, start, end) => this.#onReply(from, bytes, view, start, end),
     });
@@ -196,9 +265,11 @@ export class Founding {
 
   #askPledge(): void {
     if (this.#state.kind !== 'leading') return;
-    const body = encodePledge(this.#state.pledge);
+    const { pledge, pledged } = this.#state;
+    const body = encodePledge(pledge);
     for (const link of this.#links) {
-      if (link.isUp && !this.#state.pledged.has(formatAddress(link.address))) send(link, Opcode.pledge, body);
+      const name = formatAddress(link.address);
+      if (link.isUp && pledge.founders.includes(name) && !pledged.has(name)) send(link, Opcode.pledge, body);
     }
   }
 
@@ -206,12 +277,26 @@ export class Founding {
     for (const link of this.#links) if (link.isUp) send(link, Opcode.topology, new Uint8Array(0));
   }
 
+  /** Through one contact; the others only say whether there is a newer epoch. */
+  #askToJoin(): void {
+    const up = this.#links.filter((link) => link.isUp);
+    if (up.length === 0) return;
+    const { self, link } = this.#options;
+    const contact = up[link.random.uint32() % up.length];
+    send(contact, Opcode.epochChange, encodeRequest({ kind: 'join', record: self }));
+    for (const other of up) if (other !== contact) send(other, Opcode.ping, new Uint8Array(0));
+  }
+
   #onReply(link: PeerLink, bytes: Uint8Array, view: DataView, start: number, end: number): void {
     const opcode = frameOpcode(view, start);
     const body = start + FRAME_HEADER_BYTES;
+    if (this.#state.kind === 'joining' && opcode !== Opcode.topology) {
+      if (frameEpoch(view, start) > this.#state.shown.epoch) send(link, Opcode.topology, new Uint8Array(0));
+    }
     if ((frameFlags(view, start) & Flag.error) !== 0) {
       const error = decodeErrorBody(bytes, view, body, end);
       if (error.code !== 'not-founded') this.#complain(error.message);
+      else this.#onNotFounded(link);
       return;
     }
     if (opcode === Opcode.pledge) this.#onPledged(link, bytes.slice(body, end));
@@ -219,6 +304,12 @@ export class Founding {
       const refusal = this.#consider(bytes.slice(body, end));
       if (refusal !== undefined) this.#complain(refusal);
     }
+  }
+
+  #onNotFounded(link: PeerLink): void {
+    if (this.#state.kind !== 'inquiring') return;
+    this.#state.unanswered.delete(link);
+    if (this.#state.unanswered.size === 0) this.#lead([this.#options.self.address]);
   }
 
   #onPledged(link: PeerLink, body: Uint8Array): void {
@@ -252,21 +343,51 @@ export class Founding {
     });
   }
 
-  /** Somebody showed an epoch: taken up when this node is a member. Returns why it is not. */
+  /** Somebody showed an epoch: taken up when it names this node, which asks to join otherwise. Returns why neither. */
   #consider(encoded: Uint8Array): string | undefined {
-    if (this.#state.kind === 'founded') return undefined;
-    const { store, self } = this.#options;
+    const state = this.#state;
+    if (state.kind === 'founded' || state.kind === 'composed') return undefined;
+    const { store, self, onRemoved } = this.#options;
     const topology = decodeStored(encoded);
     const made = store.meta(PLEDGE_META);
-    if (made !== undefined && Buffer.compare(decodePledge(made).clusterId, topology.clusterId) !== 0) {
+    const pledge = made === undefined ? undefined : decodePledge(made);
+    // A leader may give up what it alone can compose; whoever pledged to another one is bound to that.
+    const isBound = pledge !== undefined && pledge.leader !== self.uuid;
+    if (isBound && Buffer.compare(pledge.clusterId, topology.clusterId) !== 0) {
       return `${self.address} has pledged to another cluster than the one its seeds are in`;
     }
-    if (!topology.nodes.some((node) => node.uuid === self.uuid)) {
-      return `${self.address} is not a member of the cluster its seeds are in; it keeps waiting to be admitted`;
+    const wanted = store.meta(JOINING_META);
+    if (wanted !== undefined && Buffer.compare(wanted, topology.clusterId) !== 0) {
+      return `${self.address} asked another cluster to join than the one its seeds are in; empty its data directory to start over`;
     }
-    store.putMeta(EPOCH_META, encoded);
-    store.syncNow(() => this.#adopt(topology));
+    if (topology.removed.some(({ uuid }) => uuid === self.uuid)) {
+      this.stop();
+      onRemoved(topology);
+    } else if (topology.nodes.some((node) => node.uuid === self.uuid)) {
+      store.putMeta(EPOCH_META, encoded);
+      store.syncNow(() => this.#adopt(topology));
+    } else this.#join(topology);
     return undefined;
+  }
+
+  /** From now on this node founds nothing: that is durable before it asks. */
+  #join(topology: WireTopology): void {
+    const { store, link } = this.#options;
+    const state = this.#state;
+    if (state.kind === 'joining') {
+      if (topology.epoch > state.shown.epoch) this.#state = { kind: 'joining', shown: topology };
+      return;
+    }
+    this.#stopTimer();
+    this.#state = { kind: 'joining', shown: topology };
+    store.putMeta(JOINING_META, topology.clusterId);
+    store.syncNow(() => {
+      if (this.#state.kind !== 'joining') return;
+      link.telemetry.log('info', 'joining', { epoch: topology.epoch, members: topology.nodes.length });
+      for (const { address } of topology.nodes.slice(0, CONTACTS_MAX)) this.#contact(parseAddress(address));
+      this.#ask();
+      this.#retry();
+    });
   }
 
   #adopt(topology: WireTopology): void {

@@ -1,4 +1,5 @@
 import { createNode, type Node } from '../../src/node.js';
+import type { Departure } from '../../src/node-departure.js';
 import type { NodeConfig } from '../../src/node-options.js';
 import type { RecordedLine } from './sim-telemetry.js';
 import type { SimCrashOptions, SimPorts, SimWorld } from './sim-world.js';
@@ -38,6 +39,8 @@ export class SimCluster {
   readonly names: readonly string[];
   /** Nodes whose invariants broke or whose disk failed, with the error. */
   readonly fatal: Map<string, Error> = new Map();
+  /** Nodes without which the cluster goes on: their processes have ended. */
+  readonly departed: Map<string, Departure> = new Map();
   readonly #options: SimClusterOptions;
   readonly #nodes: Map<string, Node> = new Map();
   readonly #ports: Map<string, SimPorts> = new Map();
@@ -76,7 +79,7 @@ export class SimCluster {
       const { onLine } = this.#options;
       if (onLine !== undefined) ports.telemetry.onLine = (line): void => onLine(name, line);
       const { durability } = this;
-      const node = createNode({
+      const node: Node = createNode({
         ...ports,
         disk: durability === 'none' ? undefined : ports.disk,
         config: this.#config(name, host ?? name, advertised ?? host ?? name),
@@ -84,6 +87,13 @@ export class SimCluster {
         onFatal: (error) => {
           if (this.#options.isExpectedEnd?.(error) !== true) this.fatal.set(name, error);
           if (this.world.isRunning(name)) this.crash(name, { powerLoss: false });
+        },
+        onDeparted: (departure) => {
+          this.departed.set(name, departure);
+          node.drain((error) => {
+            if (error !== undefined) throw error;
+            if (this.#nodes.get(name) === node && this.world.isRunning(name)) this.stop(name);
+          });
         },
       });
       this.#nodes.set(name, node);
@@ -152,9 +162,7 @@ export class SimCluster {
     return names
       .filter((name) => this.#ports.has(name))
       .flatMap((name) =>
-        this.ports(name)
-          .telemetry.lines.slice(-8)
-          .map((line) => `${name} ${JSON.stringify(line)}`),
+        (this.#ports.get(name)?.telemetry.lines ?? []).slice(-8).map((line) => `${name} ${JSON.stringify(line)}`),
       )
       .join('\n');
   }

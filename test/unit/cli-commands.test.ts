@@ -45,6 +45,7 @@ async function run(words: readonly string[], options: RunOptions = {}): Promise<
     readLine: async () => options.answer ?? '',
     writeOutput: (data) => void output.push(typeof data === 'string' ? Buffer.from(data) : data),
     nowMs: () => 1_800_000_000_000,
+    pause: async () => {},
     isDirectory: () => false,
     openDirectory: () => {
       throw new Error('no directory');

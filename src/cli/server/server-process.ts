@@ -1,9 +1,10 @@
 import { MemDbError } from '@memdb/protocol';
 import { formatAddress, isLoopback } from '../../config/address.js';
-import type { MemDbConfig } from '../../config/config.js';
+import type { ConfiguredLogLevel, MemDbConfig } from '../../config/config.js';
 import type { KeyRing } from '../../config/key-ring.js';
 import type { LoadedConfig } from '../../config/load-config.js';
 import { createNode, type Node } from '../../node.js';
+import type { Departure } from '../../node-departure.js';
 import { FileDisk } from '../../platform/file-disk.js';
 import { watchForChange } from '../../platform/file-watch.js';
 import { HttpHealth } from '../../platform/http-health.js';
@@ -52,6 +53,8 @@ export class ServerProcess {
   #resolveEnded: (code: ExitCode) => void = () => {};
   #unwatchKeys: () => void = () => {};
   #stopping = false;
+  /** What the cluster agreed on, if it did. */
+  #agreedLevel: ConfiguredLogLevel | undefined;
 
   /** Reads configuration and keys and assembles the node. Throws `ConfigError`. */
   constructor(options: ServerProcessOptions) {
@@ -79,6 +82,11 @@ export class ServerProcess {
       config: loaded.config,
       keys: this.#keys,
       onFatal: (error) => this.#fatal(error),
+      onDeparted: (departure) => this.#depart(departure),
+      onAgreed: ({ logLevel }) => {
+        this.#agreedLevel = logLevel;
+        telemetry.setLevel(logLevel ?? this.#config.log.level);
+      },
       process: new OwnProcess(options.version, telemetry, () => this.stop('an administrator asked')),
     });
     this.#http = new HttpHealth({
@@ -109,8 +117,8 @@ export class ServerProcess {
     this.#announceServing();
   }
 
-  /** Drains, syncs and ends with 0. */
-  stop(cause: string): void {
+  /** Drains, syncs and ends: with 0 unless something else is said. */
+  stop(cause: string, code: ExitCode = ExitCode.done): void {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#telemetry.log('info', 'stopping', { message: `${cause}: finishing what was accepted` });
@@ -124,8 +132,7 @@ export class ServerProcess {
       );
     });
     this.#node.drain((error) => {
-      if (error === undefined)
-        this.#exit(ExitCode.done, 'info', 'stopped', 'everything accepted was answered and synced');
+      if (error === undefined) this.#exit(code, 'info', 'stopped', 'everything accepted was answered and synced');
       else this.#exit(ExitCode.failed, 'error', 'stop-failed', error.message);
     });
   }
@@ -137,7 +144,7 @@ export class ServerProcess {
       const keys = loadKeys(config.auth.keysFile, this.#options.io);
       this.#config = config;
       this.#keys.replaceWith(keys.ring);
-      this.#telemetry.setLevel(config.log.level);
+      this.#telemetry.setLevel(this.#agreedLevel ?? config.log.level);
       this.#node.reload(config);
       this.#watchKeys();
       for (const message of keys.warnings) this.#telemetry.log('warn', 'config-warning', { message });
@@ -207,6 +214,15 @@ export class ServerProcess {
       address: formatAddress(this.#config.node.advertise),
     });
     this.#options.parent?.send({ kind: 'serving', id: uuid, number });
+  }
+
+  /** A node that left ends as it should; one that was removed is told so, and does not come back by itself. */
+  #depart({ isOrderly, message }: Departure): void {
+    if (isOrderly) this.stop(message);
+    else {
+      this.#options.parent?.send({ kind: 'failed', message });
+      this.stop(message, ExitCode.failed);
+    }
   }
 
   /** Nothing more may be acknowledged: the process ends without another word to anybody. */
