@@ -27,8 +27,9 @@ export class AuditLog {
       ...fields,
     });
     const target = node === undefined ? '' : ` node ${node}`;
-    const severity: Severity = outcome === 'done' ? 'warning' : 'info';
+    const severity: Severity = outcome === 'done' && action !== 'login' ? 'warning' : 'info';
     const ending = outcome === 'done' ? '' : `: ${outcome}`;
-    this.#events.add('action', severity, `${actor.name} asked for ${action}${target}${ending}.`, node);
+    const what = action === 'login' ? 'logged in' : `asked for ${action}`;
+    this.#events.add('action', severity, `${actor.name} ${what}${target}${ending}.`, node);
   }
 }
