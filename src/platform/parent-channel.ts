@@ -3,6 +3,8 @@ export type NodeReport =
   | { readonly kind: 'serving'; readonly id: string; readonly number: number }
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'waiting'; readonly reason: string }
+  /** The cluster goes on without the node, which ends: as it should, when it left. */
+  | { readonly kind: 'departed'; readonly message: string; readonly isOrderly: boolean }
   | { readonly kind: 'failed'; readonly message: string };
 
 /** The line from a node to the process that started it; a node started by hand has none. */
@@ -28,7 +30,7 @@ export function openParentChannel(): ParentChannel | undefined {
   };
 }
 
-const kinds: readonly string[] = ['serving', 'listening', 'waiting', 'failed'];
+const kinds: readonly string[] = ['serving', 'listening', 'waiting', 'departed', 'failed'];
 
 export function isNodeReport(message: unknown): message is NodeReport {
   if (typeof message !== 'object' || message === null || !('kind' in message)) return false;

@@ -1,16 +1,11 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { watchForChange } from '../../platform/file-watch.js';
-import { SystemClock } from '../../platform/system-clock.js';
-import { SystemTimers } from '../../platform/system-timers.js';
 import type { CliContext } from '../cli-context.js';
 import { CliError } from '../cli-error.js';
-import { type ClusterFile, type ClusterFileNode, clusterFileName } from '../dev/cluster-file.js';
+import { runAttachedNode } from '../dev/attached-node.js';
+import type { ClusterFile, ClusterFileNode } from '../dev/cluster-file.js';
 import { DevFiles } from '../dev/dev-files.js';
-import { DevNode } from '../dev/dev-node.js';
 import { planOfRunning } from '../dev/dev-plan.js';
 import { ExitCode } from '../exit-code.js';
-import { StopRequest } from '../stop-request.js';
 import type { DevOptions } from './dev.js';
 
 /** `memdb dev start NODE`: a node that died or was killed runs again, below this terminal. */
@@ -25,37 +20,15 @@ export function registerDevStart(dev: Command, context: CliContext): void {
 }
 
 async function runDevStart(name: string, directory: string, context: CliContext): Promise<void> {
-  const { report, io } = context;
   const files = new DevFiles(directory);
   const { index, entry } = findStopped(name, files.readCluster(), directory);
   const plan = planOfRunning(index, entry);
-  const stop = new StopRequest(new SystemClock());
-  const died = (how: string): void => {
-    report.note(`memdb: ${plan.name} ended (${how})`);
-    context.exitCode = ExitCode.failed;
-    stop.request();
-  };
-  const node = new DevNode({ plan, environment: io.environment, timers: new SystemTimers(), onDeath: died });
-  const followCluster = (): void => {
-    const noted = files.readCluster()?.nodes[index - 1]?.pid;
-    if (noted !== node.pid) stop.request();
-  };
-  try {
-    const serving = await Promise.race([node.serving, stop.requested]);
-    if (typeof serving !== 'string') {
-      files.updateCluster(index, { pid: node.pid });
-      const unwatch = watchForChange(join(files.directory, clusterFileName), followCluster);
-      const document = { ...serving, name: plan.name, address: entry.address, pid: node.pid };
-      report.result(document, `${plan.name} serves again at ${entry.address} (process ${node.pid}); Ctrl-C stops it\n`);
-      await stop.requested;
-      unwatch();
-    }
-  } finally {
-    stop.onAgain(() => void node.stop(true));
-    await node.stop(false);
-    files.updateCluster(index, { pid: null });
-    stop.close();
-  }
+  await runAttachedNode(plan, files, context, (node, serving) => {
+    files.updateCluster(index, { pid: node.pid });
+    const document = { ...serving, name: plan.name, address: entry.address, pid: node.pid };
+    const text = `${plan.name} serves again at ${entry.address} (process ${node.pid}); Ctrl-C stops it\n`;
+    context.report.result(document, text);
+  });
 }
 
 function findStopped(

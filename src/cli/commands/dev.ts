@@ -8,10 +8,11 @@ import { defaultDataDirectory } from '../dev/cluster-file.js';
 import { DevCluster } from '../dev/dev-cluster.js';
 import { DevFiles } from '../dev/dev-files.js';
 import { type DevNodePlan, devNodesMax, planManager, planNodes } from '../dev/dev-plan.js';
-import { deathText, servingText } from '../dev/dev-text.js';
+import { deathText, departedText, servingText } from '../dev/dev-text.js';
 import { ExitCode } from '../exit-code.js';
 import type { JsonValue } from '../report.js';
 import { StopRequest } from '../stop-request.js';
+import { registerDevAdd } from './dev-add.js';
 import { registerDevStart } from './dev-start.js';
 
 const nodesDefault = 3;
@@ -50,6 +51,7 @@ export function registerDev(program: Command, context: CliContext): void {
     .option('--fresh', 'remove the data of earlier runs first')
     .action((options: DevOptions) => runDev(options, context));
   registerDevStart(dev, context);
+  registerDevAdd(dev, context);
 }
 
 async function runDev(options: DevOptions, context: CliContext): Promise<void> {
@@ -68,6 +70,7 @@ async function runDev(options: DevOptions, context: CliContext): Promise<void> {
       environment: io.environment,
       timers: new SystemTimers(),
       onDeath: (plan: DevNodePlan, how) => report.note(deathText(plan, how, options.data)),
+      onDeparted: (plan: DevNodePlan, message) => report.note(departedText(plan, message)),
       manager: planManager(options.managerPort ?? managerPortDefault, files.directory),
       random: new SystemRandom(),
       managerIsOptional: options.managerPort === undefined,
@@ -96,7 +99,7 @@ async function runUntilStopped(cluster: DevCluster, options: DevOptions, context
   }
 }
 
-/** The cluster's size was decided when it was founded; nodes cannot join or leave by starting more or fewer. */
+/** How many nodes there are was decided when the cluster was founded, and by `memdb dev add` since. */
 function countNodes(options: DevOptions, existing: number): number {
   if (existing === 0) return options.nodes ?? nodesDefault;
   if (options.nodes !== undefined && options.nodes !== existing) {

@@ -16,6 +16,8 @@ export interface DevClusterOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly timers: Timers;
   readonly onDeath: (plan: DevNodePlan, how: string) => void;
+  /** A node is no longer part of the cluster. */
+  readonly onDeparted: (plan: DevNodePlan, message: string) => void;
   readonly manager: DevManagerPlan;
   /** What the manager's token is made of. */
   readonly random: Random;
@@ -39,14 +41,18 @@ export class DevCluster {
 
   /** Starts every node; resolves once all serve and `cluster.json` is written. Rejects with the first failure. */
   async start(): Promise<ClusterFile> {
-    const { files, plans, keys, environment, timers, onDeath } = this.#options;
+    const { files, plans, keys, environment, timers, onDeath, onDeparted } = this.#options;
     for (const plan of plans) files.writeNodeConfig(plan, plans);
     this.#nodes = plans.map((plan) => {
       const died = (how: string): void => {
         files.updateCluster(plan.index, { pid: null });
         onDeath(plan, how);
       };
-      return new DevNode({ plan, environment, timers, onDeath: died });
+      const departed = (message: string): void => {
+        files.updateCluster(plan.index, { pid: null });
+        onDeparted(plan, message);
+      };
+      return new DevNode({ plan, environment, timers, onDeath: died, onDeparted: departed });
     });
     const manager = this.#startManager();
     // Whoever fails first is reported; the other must not be an unhandled rejection meanwhile.
@@ -56,7 +62,7 @@ export class DevCluster {
       clientUrl: urlFor('client', keys, plans),
       adminUrl: urlFor('admin', keys, plans),
       manager: await manager,
-      nodes: this.#nodes.map((node, offset) => describe(node, serving[offset])),
+      nodes: this.#nodes.map((node, offset) => describeNode(node, serving[offset])),
     };
     files.writeCluster(cluster);
     return cluster;
@@ -91,13 +97,14 @@ export class DevCluster {
   }
 }
 
-function describe(node: DevNode, serving: ServingNode | undefined): ClusterFileNode {
+/** As it stands in `cluster.json`; one that is no longer part of the cluster keeps its place, without an id. */
+export function describeNode(node: DevNode, serving: ServingNode | undefined): ClusterFileNode {
   return {
     id: serving?.id ?? '',
     number: serving?.number ?? 0,
     address: formatAddress(node.plan.address),
     http: formatAddress(node.plan.http),
-    pid: node.pid,
+    pid: serving === undefined ? null : node.pid,
     dataDir: node.plan.dataDir,
   };
 }

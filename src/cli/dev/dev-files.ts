@@ -7,7 +7,13 @@ import type { Random } from '../../ports/random.js';
 import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
 import { generateKey } from '../generate-key.js';
-import { type ClusterFile, clusterFileName, formatClusterFile, parseClusterFile } from './cluster-file.js';
+import {
+  type ClusterFile,
+  type ClusterFileNode,
+  clusterFileName,
+  formatClusterFile,
+  parseClusterFile,
+} from './cluster-file.js';
 import {
   type DevManagerPlan,
   type DevNodePlan,
@@ -109,6 +115,12 @@ export class DevFiles {
     if (cluster === undefined) return;
     const nodes = cluster.nodes.map((node, offset) => (offset === index - 1 ? { ...node, ...change } : node));
     this.writeCluster({ ...cluster, nodes });
+  }
+
+  /** Notes that there is one more node. Does nothing while no cluster runs. */
+  addToCluster(node: ClusterFileNode): void {
+    const cluster = this.readCluster();
+    if (cluster !== undefined) this.writeCluster({ ...cluster, nodes: [...cluster.nodes, node] });
   }
 
   /** Notes that the manager has ended. */

@@ -1,5 +1,5 @@
 import { type ChildNode, startChildNode } from '../../platform/child-node.js';
-import type { Timers } from '../../ports/timers.js';
+import type { Timer, Timers } from '../../ports/timers.js';
 import { CliError } from '../cli-error.js';
 import { ExitCode } from '../exit-code.js';
 import { type DevNodePlan, nodeEnvironment } from './dev-plan.js';
@@ -20,12 +20,14 @@ export interface DevNodeOptions {
   readonly timers: Timers;
   /** It ended although nobody asked it to. Not called when it never came up. */
   readonly onDeath: (how: string) => void;
+  /** It is no longer part of its cluster, and ends. */
+  readonly onDeparted: (message: string, isOrderly: boolean) => void;
 }
 
 type State =
   | {
       readonly kind: 'starting';
-      readonly resolve: (node: ServingNode) => void;
+      readonly resolve: (node: ServingNode | undefined) => void;
       readonly reject: (error: Error) => void;
     }
   | { readonly kind: 'serving' }
@@ -35,13 +37,15 @@ type State =
 /** One node process of a development cluster, from spawn to exit. */
 export class DevNode {
   readonly plan: DevNodePlan;
-  /** Resolves when it serves; rejects when it cannot, with what its log says. */
-  readonly serving: Promise<ServingNode>;
+  /** Resolves when it serves, or is no longer part of its cluster; rejects when it cannot, with what its log says. */
+  readonly serving: Promise<ServingNode | undefined>;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
   readonly #child: ChildNode;
   readonly #timers: Timers;
   readonly #onDeath: (how: string) => void;
+  readonly #onDeparted: (message: string, isOrderly: boolean) => void;
+  #timer: Timer | undefined;
   #state: State = { kind: 'ended' };
   #waitingFor = 'it is still reading its data';
   #resolveEnded: () => void = () => {};
@@ -51,16 +55,15 @@ export class DevNode {
     this.plan = plan;
     this.#timers = timers;
     this.#onDeath = options.onDeath;
+    this.#onDeparted = options.onDeparted;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
     this.serving = new Promise((resolve, reject) => {
       this.#state = { kind: 'starting', resolve, reject };
     });
-    const timer = timers.start(servingTimeoutMs, () => {
-      this.#fail(`does not serve after ${servingTimeoutMs / 1000} s: ${this.#waitingFor}`);
-    });
-    const disarm = (): void => timers.stop(timer);
+    this.#watch();
+    const disarm = (): void => this.#unwatch();
     this.serving.then(disarm, disarm);
     this.#child = startChildNode({
       arguments: ['server', '--config', plan.configFile, '--parent-channel'],
@@ -68,8 +71,12 @@ export class DevNode {
       logFile: plan.logFile,
       onReport: (report) => {
         if (report.kind === 'failed') this.#fail(report.message);
-        else if (report.kind === 'waiting') this.#waitingFor = report.reason;
-        else if (report.kind === 'serving' && this.#state.kind === 'starting') {
+        else if (report.kind === 'departed') this.#depart(report.message, report.isOrderly);
+        else if (report.kind === 'waiting') {
+          // A node that joins takes its time, and says how far it is.
+          this.#waitingFor = report.reason;
+          this.#watch();
+        } else if (report.kind === 'serving' && this.#state.kind === 'starting') {
           const { resolve } = this.#state;
           this.#state = { kind: 'serving' };
           resolve({ id: report.id, number: report.number });
@@ -91,6 +98,26 @@ export class DevNode {
     const timer = this.#timers.start(stopTimeoutMs, () => this.#child.signal('SIGKILL'));
     await this.ended;
     this.#timers.stop(timer);
+  }
+
+  #watch(): void {
+    if (this.#state.kind !== 'starting') return;
+    this.#unwatch();
+    this.#timer = this.#timers.start(servingTimeoutMs, () => {
+      this.#fail(`does not serve after ${servingTimeoutMs / 1000} s: ${this.#waitingFor}`);
+    });
+  }
+
+  #unwatch(): void {
+    if (this.#timer !== undefined) this.#timers.stop(this.#timer);
+  }
+
+  #depart(message: string, isOrderly: boolean): void {
+    const state = this.#state;
+    if (state.kind !== 'starting' && state.kind !== 'serving') return;
+    this.#state = { kind: 'stopping' };
+    this.#onDeparted(message, isOrderly);
+    if (state.kind === 'starting') state.resolve(undefined);
   }
 
   #fail(message: string): void {

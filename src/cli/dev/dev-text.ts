@@ -31,6 +31,10 @@ Logs: ${directory}/node1/memdb.log and so on. Ctrl-C stops everything; the data 
 `;
 }
 
+export function departedText(plan: DevNodePlan, message: string): string {
+  return `memdb: ${plan.name}: ${message}`;
+}
+
 export function deathText(plan: DevNodePlan, how: string, directory: string): string {
   const data = directory === defaultDataDirectory ? '' : ` --data ${directory}`;
   return `memdb: ${plan.name} died (${how}); it is not restarted. Its log: ${directory}/${plan.name}/memdb.log. Start it again with: npx memdb dev start ${plan.index}${data}`;

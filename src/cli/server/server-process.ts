@@ -218,11 +218,8 @@ export class ServerProcess {
 
   /** A node that left ends as it should; one that was removed is told so, and does not come back by itself. */
   #depart({ isOrderly, message }: Departure): void {
-    if (isOrderly) this.stop(message);
-    else {
-      this.#options.parent?.send({ kind: 'failed', message });
-      this.stop(message, ExitCode.failed);
-    }
+    this.#options.parent?.send({ kind: 'departed', message, isOrderly });
+    this.stop(message, isOrderly ? ExitCode.done : ExitCode.failed);
   }
 
   /** Nothing more may be acknowledged: the process ends without another word to anybody. */
