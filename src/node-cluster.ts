@@ -149,7 +149,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     links: membership.links,
     reachable: (member) => membership.reachable(member),
     cursorOf: (member) => replication.cursorOf(member),
-    isPending: (partition) => replication.writes.hasPendingIn(partition),
+    isPending: (partition) => replication.hasPendingIn(partition),
     onReturned: () => replication.onReturned(),
     onReleased: (partition, node) => replication.audit.onReleased(partition, node),
   });

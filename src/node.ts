@@ -322,6 +322,7 @@ export class Node {
       epoch: () => (this.#isAdmitted ? (this.#topology?.epoch ?? 0) : 0),
       membership: () => this.#cluster?.membership,
       replica: () => (this.#isAdmitted ? this.#cluster?.replica : undefined),
+      counters: () => this.#cluster?.replication.counters.replica,
       audit: new AuditReplica(store, replies),
       scanPages: () => this.#cluster?.replication.scanPages,
       onPressure: (member, keys) => this.#cluster?.replication.onPressure(member, keys),

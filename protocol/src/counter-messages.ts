@@ -1,10 +1,5 @@
 import { COUNTER_ENTRY_BYTES, type CounterEntryList } from './counter-entries.js';
 import { MemDbError, ProtocolError } from './errors.js';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './frame.js';
-import { KEY_BYTES_HARD_MAX } from './limits.js';
-import { Opcode } from './opcodes.js';
-import type { OutgoingBuffer } from './outgoing-buffer.js';
-import { appendWireBytes, type WireBytes } from './wire-bytes.js';
 
 /**
  * Bodies of the frames about counters (PROTOCOL.md, "Counters"). Offsets are from the start of the body.
@@ -18,57 +13,43 @@ import { appendWireBytes, type WireBytes } from './wire-bytes.js';
  * counterMerge   0 u16 entries · 2 u16 name bytes · 4 entries of 36 bytes · name
  *   reply        empty
  */
-export const COUNTER_AMOUNT_BYTES = 8;
+const COUNTER_AMOUNT_BYTES = 8;
 export const COUNTER_VALUE_BYTES = 8;
 export const COUNTER_LIST_HEADER_BYTES = 4;
 /** Where a name begins in a counterAdd, a counterGet and a counterEntries. */
 const NAME_OFFSET = 4;
 
 /** Options of a counterAdd: the amount is subtracted. */
-export const COUNTER_SUBTRACTS = 1;
+const COUNTER_SUBTRACTS = 1;
 
 /** The largest amount that an add may carry: 2^63, whose negation is still a value. */
 const AMOUNT_MAX: bigint = 2n ** 63n;
-const LOW: bigint = 2n ** 32n - 1n;
 
 /**
- * Writes a counterAdd of `amount`; a negative one is subtracted. Throws MemDbError, not-applied: `key-too-large` for a name
- * that no node accepts, `counter-overflow` for an amount beyond the 64-bit range.
+ * The body of a counterAdd of `amount`; a negative one is subtracted. Throws MemDbError `counter-overflow`, not-applied, for
+ * an amount beyond the 64-bit range.
  *
- * @example writeCounterAdd(out, 7, 2000, session.counter, epoch, Consistency.one, 'hits', 1n);
+ * @example encodeCounterAdd(Consistency.one, new TextEncoder().encode('hits'), 1n);
  */
-export function writeCounterAdd(
-  out: OutgoingBuffer,
-  correlation: number,
-  deadlineMs: number,
-  counter: number,
-  epoch: number,
-  consistency: number,
-  name: WireBytes,
-  amount: bigint,
-  flags: number = 0,
-): void {
+export function encodeCounterAdd(consistency: number, name: Uint8Array, amount: bigint): Uint8Array {
   const magnitude = amount < 0n ? -amount : amount;
   if (magnitude > AMOUNT_MAX) {
     throw new MemDbError('counter-overflow', `${amount} does not fit into the 64-bit range of a counter.`);
   }
-  const start = out.reserve(FRAME_HEADER_BYTES + NAME_OFFSET);
-  const nameBytes = name.length > KEY_BYTES_HARD_MAX ? name.length : appendWireBytes(out, name);
-  if (nameBytes > KEY_BYTES_HARD_MAX) {
-    out.end = start;
-    throw new MemDbError(
-      'key-too-large',
-      `The name has at least ${nameBytes} bytes; no node accepts more than ${KEY_BYTES_HARD_MAX}. Shorten it, or use its hash.`,
-    );
-  }
-  const at = out.reserve(COUNTER_AMOUNT_BYTES);
-  const { view } = out;
-  view.setUint32(at, Number(magnitude & LOW), true);
-  view.setUint32(at + 4, Number(magnitude >> 32n), true);
-  const body = start + FRAME_HEADER_BYTES;
-  const bodyBytes = out.end - body;
-  writeFrameHeader(view, start, bodyBytes, Opcode.counterAdd, flags, correlation, deadlineMs, counter, epoch);
-  view.setUint32(body, consistency | ((amount < 0n ? COUNTER_SUBTRACTS : 0) << 8) | (nameBytes << 16), true);
+  const body = new Uint8Array(NAME_OFFSET + name.length + COUNTER_AMOUNT_BYTES);
+  const view = new DataView(body.buffer);
+  view.setUint32(0, consistency | ((amount < 0n ? COUNTER_SUBTRACTS : 0) << 8) | (name.length << 16), true);
+  body.set(name, NAME_OFFSET);
+  view.setBigUint64(NAME_OFFSET + name.length, magnitude, true);
+  return body;
+}
+
+/** The body of a counterGet. */
+export function encodeCounterGet(consistency: number, name: Uint8Array): Uint8Array {
+  const body = new Uint8Array(NAME_OFFSET + name.length);
+  new DataView(body.buffer).setUint32(0, consistency | (name.length << 16), true);
+  body.set(name, NAME_OFFSET);
+  return body;
 }
 
 /** A counterAdd whose lengths were checked. */

@@ -18,6 +18,7 @@ const commands: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
   ['delete', async () => (await import('./commands/delete.js')).registerDelete],
   ['contains', async () => (await import('./commands/contains.js')).registerContains],
   ['quorum-get', async () => (await import('./commands/quorum-get.js')).registerQuorumGet],
+  ['counter', async () => (await import('./commands/counter.js')).registerCounter],
   ['keys', async () => (await import('./commands/keys.js')).registerKeys],
   ['kill', async () => (await import('./commands/kill.js')).registerKill],
   ['nodes', async () => (await import('./commands/nodes.js')).registerNodes],

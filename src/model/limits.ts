@@ -52,6 +52,18 @@ export const READ_HEDGE_MS = 60;
 /** Answers to comparisons that wait for the log, for all peers: 64 × a list of 256 KiB = 16 MiB. */
 export const AUDIT_ANSWERS_HELD_MAX = 64;
 
+/** Quorum reads of counters under way at once: a slot number is the low half of the correlation id sent to replicas. */
+export const COUNTER_READS_MAX = 16_384;
+
+/** Answers about counters that wait for the log, for all peers: 4096 × (36 bytes × three entries) = 450 KB as a rule. */
+export const COUNTER_ANSWERS_HELD_MAX = 4096;
+
+/**
+ * Entries of one counter beyond which no node opens another: half of what may travel, so that nodes that open one at once
+ * stay below that. A counter has one for each node, and for each time that its partition came back to one.
+ */
+export const COUNTER_ENTRIES_OPENED_MAX = 1024;
+
 /** How often a comparison may be begun or gone on with, in milliseconds. */
 export const AUDIT_TICK_MS = 100;
 

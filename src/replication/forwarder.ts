@@ -90,7 +90,8 @@ export class Forwarder {
       return;
     }
     const write = !isRead(opcode);
-    if (write && this.#isUnderWayElsewhere(target, hash, member)) {
+    // Adds to a counter commute.
+    if (write && opcode !== Opcode.counterAdd && this.#isUnderWayElsewhere(target, hash, member)) {
       this.#free.push(slot);
       this.#options.replies.error(target, opcode, correlation, EARLIER_UNANSWERED);
       return;
@@ -223,14 +224,22 @@ export function hasFeatures(link: PeerLink | undefined, features: number): boole
 }
 
 function isRead(opcode: number): boolean {
-  return opcode === Opcode.get || opcode === Opcode.contains || opcode === Opcode.quorumGet;
+  switch (opcode) {
+    case Opcode.get:
+    case Opcode.contains:
+    case Opcode.quorumGet:
+    case Opcode.counterGet:
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Refusal of what an owner, running an older version, would not understand. */
 export const OLDER_OWNER: ReplyError = {
   code: 'not-supported',
   outcome: 'not-applied',
-  message: 'a replica of this key runs a version that does not know ttlMs; upgrade every node first',
+  message: 'a replica of this key runs a version that does not know ttlMs, or counters; upgrade every node first',
 };
 const NO_OWNER: ReplyError = {
   code: 'unavailable',

@@ -15,7 +15,7 @@ import {
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import { STREAM_FRAMES_EAGER, STREAM_RUN_BYTES_MAX, STREAM_WINDOW_BYTES } from '../model/limits.js';
-import { recordChecksum, recordSalt } from '../model/record.js';
+import { RecordKind, recordChecksum, recordSalt } from '../model/record.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { LogCursor } from '../storage/log-cursor.js';
 import type { Segment } from '../storage/segment.js';
@@ -30,6 +30,9 @@ type StreamState =
   | { readonly kind: 'live' }
   /** The peer could not store; the stream starts again from the cursor when the timer fires. */
   | { readonly kind: 'refused'; readonly timer: Timer };
+
+/** What a look at the log ended with: a full frame, the end of the log, or a record that may not leave yet. */
+type Found = 'more' | 'end' | 'held';
 
 /** Wait before a stream that was refused starts again. */
 const REFUSED_RETRY_MS = 100;
@@ -65,6 +68,8 @@ export class PeerStream {
   readonly #runStarts: number[] = [];
   readonly #runEnds: number[] = [];
   readonly #runLastLsns: number[] = [];
+  /** What must be on the device before the run leaves; 0: nothing. */
+  readonly #runSyncLsns: number[] = [];
   #queuedBytes = 0;
   /** Frames sent and not acknowledged, oldest first. */
   readonly #sentLastLsns: number[] = [];
@@ -145,6 +150,17 @@ export class PeerStream {
     this.#runStarts.push(offset);
     this.#runEnds.push(end);
     this.#runLastLsns.push(lsn);
+    this.#runSyncLsns.push(0);
+  }
+
+  /**
+   * As `enqueue`, of an entry of a counter: no state of an own one leaves before it is on the device (mechanisms: Counters),
+   * nor does what stands behind it in the log, since acknowledgements name a prefix.
+   */
+  enqueueOwnEntry(segment: Segment, offset: number, bytes: number, lsn: number): void {
+    if (this.#state.kind !== 'live') return;
+    this.enqueue(segment, offset, bytes, lsn);
+    this.#runSyncLsns[this.#runSyncLsns.length - 1] = lsn;
   }
 
   /**
@@ -221,6 +237,7 @@ export class PeerStream {
     this.#runStarts.length = 0;
     this.#runEnds.length = 0;
     this.#runLastLsns.length = 0;
+    this.#runSyncLsns.length = 0;
     this.#queuedBytes = 0;
     this.#sentLastLsns.length = 0;
     this.#sentBytes.length = 0;
@@ -234,7 +251,9 @@ export class PeerStream {
     // group commit would not be faster for getting them one by one.
     if (this.#sentLastLsns.length >= STREAM_FRAMES_EAGER && this.#queuedBytes < STREAM_RUN_BYTES_MAX) return;
     let sent = 0;
+    const { syncedLsn } = this.#options.store;
     while (sent < this.#runSegments.length && this.#unacknowledgedBytes < STREAM_WINDOW_BYTES) {
+      if (this.#runSyncLsns[sent] > syncedLsn) break;
       const segment = this.#runSegments[sent];
       const start = this.#runStarts[sent];
       const bytes = this.#runEnds[sent] - start;
@@ -247,6 +266,7 @@ export class PeerStream {
     this.#runStarts.splice(0, sent);
     this.#runEnds.splice(0, sent);
     this.#runLastLsns.splice(0, sent);
+    this.#runSyncLsns.splice(0, sent);
     // A peer that does not keep up is caught up from the log: nothing is queued for it without bound.
     if (this.#queuedBytes > STREAM_WINDOW_BYTES) this.#fallBehind();
   }
@@ -256,6 +276,7 @@ export class PeerStream {
     this.#runStarts.length = 0;
     this.#runEnds.length = 0;
     this.#runLastLsns.length = 0;
+    this.#runSyncLsns.length = 0;
     this.#queuedBytes = 0;
     this.#state = { kind: 'catching-up', cursor: this.#options.store.logCursor(this.#sentLsn) };
   }
@@ -263,23 +284,33 @@ export class PeerStream {
   #flushCatchUp(cursor: LogCursor): void {
     const link = this.#link;
     if (link === undefined) return;
-    let more = true;
-    while (more && this.#unacknowledgedBytes < STREAM_WINDOW_BYTES) more = this.#sendGathered(link, cursor);
+    let found: Found = 'more';
+    while (found === 'more' && this.#unacknowledgedBytes < STREAM_WINDOW_BYTES)
+      found = this.#sendGathered(link, cursor);
     // The cursor stands at the end of the log in this very turn: the next record appended is the first live one.
-    if (!more) this.#state = { kind: 'live' };
+    if (found === 'end') this.#state = { kind: 'live' };
   }
 
   /** Gathers records that concern the peer into one frame, as if they stood at offset 0 of generation 0. */
-  #sendGathered(link: PeerLink, cursor: LogCursor): boolean {
+  #sendGathered(link: PeerLink, cursor: LogCursor): Found {
+    const { syncedLsn } = this.#options.store;
     let frame = -1;
     let bytes = 0;
     let lastLsn = 0;
-    let more = true;
+    let found: Found = 'more';
     while (bytes < STREAM_RUN_BYTES_MAX) {
-      more = cursor.next();
-      if (!more) break;
+      if (!cursor.next()) {
+        found = 'end';
+        break;
+      }
       const segment = cursor.segment;
       if (!this.#options.concerns(segment.bytes, segment.view, cursor)) continue;
+      if (cursor.kind === RecordKind.counterEntry && cursor.lsn > syncedLsn) {
+        // An own entry that is not on the device: it is gone on with once it is.
+        cursor.stepBack();
+        found = 'held';
+        break;
+      }
       if (frame === -1) {
         frame = link.begin(Opcode.streamRun, 0, 0, 0, STREAM_RUN_HEADER_BYTES) - FRAME_HEADER_BYTES;
       }
@@ -297,7 +328,7 @@ export class PeerStream {
       writeStreamRunHeader(view, frame + FRAME_HEADER_BYTES, this.#streamId, 0, 0, RUN_CATCH_UP, lastLsn);
       this.#noteSent(bytes, lastLsn);
     }
-    return more;
+    return found;
   }
 
   #beginRun(

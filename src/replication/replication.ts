@@ -1,15 +1,7 @@
 import type { WireTopology } from '@memdb/protocol';
-import {
-  Flag,
-  frameCorrelation,
-  frameEpoch,
-  frameFlags,
-  frameOpcode,
-  keyHash,
-  Opcode,
-  partitionOfHash,
-} from '@memdb/protocol';
+import { Flag, frameCorrelation, frameEpoch, frameFlags, frameOpcode, Opcode, partitionOfHash } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
+import { recordHash } from '../model/counter-entry.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { EXPIRY_SLOTS_PER_TICK, SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
@@ -21,6 +13,7 @@ import type { Store } from '../storage/store.js';
 import { OwnedSince } from '../topology/owned-since.js';
 import { ReplicaSets } from '../topology/replica-sets.js';
 import { Audit, isAuditOpcode } from './audit/audit.js';
+import { Counters } from './counters/counters.js';
 import { CURSOR_SAVE_INTERVAL_MS, Cursors } from './cursors.js';
 import { type EvictionLimits, Evictor } from './evictor.js';
 import { Forwarder } from './forwarder.js';
@@ -60,6 +53,7 @@ export class Replication {
   readonly reads: ReadCoordinator;
   readonly localReads: LocalReads;
   readonly forwarder: Forwarder;
+  readonly counters: Counters;
   readonly audit: Audit;
   readonly #evictor: Evictor | undefined;
   /** Makes this replica's pages of scans. */
@@ -94,6 +88,12 @@ export class Replication {
       streams: this.streams,
     });
     this.reads = new ReadCoordinator({ ...options, sets: this.sets });
+    this.counters = new Counters({
+      ...options,
+      sets: this.sets,
+      streams: this.streams,
+      onReturned: () => this.onReturned(),
+    });
     this.localReads = new LocalReads(options);
     this.forwarder = new Forwarder(options);
     this.audit = new Audit({ ...options, sets: this.sets, onReturned: () => this.onReturned() });
@@ -123,7 +123,7 @@ export class Replication {
    * that it has (mechanisms: Epochs).
    */
   onEpoch(topology: WireTopology): void {
-    const lowest = this.writes.readLsn;
+    const lowest = Math.min(this.writes.readLsn, this.counters.adds.readLsn);
     this.#topology = topology;
     this.sets.update(topology);
     this.#ownedSince.lower(lowest);
@@ -137,10 +137,12 @@ export class Replication {
     this.writes.onEpoch();
     for (const stream of this.streams) stream?.onEpoch(lowest);
     this.reads.onEpoch();
+    this.counters.onEpoch();
     this.scans.onEpoch();
     this.audit.onEpoch(topology);
     this.#evictor?.onLiveness();
     this.writes.release();
+    this.counters.adds.release();
   }
 
   /** Versions that this node had coordinated, and lost in a crash, came back, and stand at the end of the log. */
@@ -153,9 +155,16 @@ export class Replication {
     return this.streams[member]?.cursor ?? 0;
   }
 
+  /** Whether a write to a key of the partition, or an add to a counter, is under way here. */
+  hasPendingIn(partition: number): boolean {
+    return this.writes.hasPendingIn(partition) || this.counters.adds.hasPendingIn(partition);
+  }
+
   /** Requests of clients that are not answered yet. */
   get pending(): number {
-    return this.writes.pending + this.reads.pending + this.forwarder.pending + this.scans.pending;
+    return (
+      this.writes.pending + this.reads.pending + this.counters.pending + this.forwarder.pending + this.scans.pending
+    );
   }
 
   /** Whether lookups miss the processor's cache; below this many keys it holds what they read. */
@@ -199,6 +208,7 @@ export class Replication {
     this.#evictor?.onLiveness();
     if (reachable) return;
     this.reads.onLost(member);
+    this.counters.reads.onLost(member);
     this.scans.onLost(member);
     // A suspect may still answer what it was sent: forwarded writes wait for it while its connection stands.
     if (this.#options.links[member]?.isUp !== true) this.forwarder.onLost(member);
@@ -208,6 +218,7 @@ export class Replication {
   onDurable(lsn: number): void {
     this.writes.release();
     this.reads.onDurable(lsn);
+    this.counters.onSynced();
   }
 
   /** A member holds so many keys beyond its bounds. */
@@ -234,6 +245,12 @@ export class Replication {
       case Opcode.repair:
         this.reads.onRepaired(link, view, start);
         return true;
+      case Opcode.counterEntries:
+        this.counters.reads.onEntries(link, view, start, end);
+        return true;
+      case Opcode.counterMerge:
+        this.counters.reads.onMerged(link, view, start);
+        return true;
       case Opcode.scan:
         this.scans.onPage(link, bytes, view, start, end);
         return true;
@@ -242,6 +259,8 @@ export class Replication {
       case Opcode.quorumGet:
       case Opcode.set:
       case Opcode.delete:
+      case Opcode.counterAdd:
+      case Opcode.counterGet:
         this.forwarder.onReply(bytes, view, start, end);
         return true;
       default:
@@ -253,6 +272,7 @@ export class Replication {
 
   /** End of turn: the records of this turn leave for the peers. */
   flush(): void {
+    this.counters.flush();
     for (const stream of this.streams) stream?.flush();
   }
 
@@ -271,7 +291,10 @@ export class Replication {
         cursor: this.#cursors.of(number),
         concerns: (bytes, view, cursor) => this.#concerns(number, bytes, view, cursor),
         onRefused: (peer, lsn, counter) => this.writes.onRefused(peer, lsn, counter),
-        onProgress: () => this.writes.release(),
+        onProgress: () => {
+          this.writes.release();
+          this.counters.adds.release();
+        },
       });
       this.streams[number] = stream;
       const link = links[number];
@@ -281,9 +304,10 @@ export class Replication {
 
   /** Whether a record in the log is one that this node coordinated for a peer. */
   #concerns(peer: number, bytes: Uint8Array, view: DataView, cursor: LogCursor): boolean {
-    if (cursor.kind !== RecordKind.value && cursor.kind !== RecordKind.tombstone) return false;
+    const isPlain = cursor.kind === RecordKind.value || cursor.kind === RecordKind.tombstone;
+    if (!isPlain && cursor.kind !== RecordKind.counterEntry) return false;
     if (cursor.node !== this.#options.self) return false;
-    const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
+    const hash = recordHash(cursor.kind, bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
     if (!this.sets.ofHash(hash).members.includes(peer)) return false;
     const partition = partitionOfHash(hash, this.sets.partitions);
     // What was dropped here was handed over before, and may be deleted and purged by now.
@@ -296,6 +320,7 @@ export class Replication {
     this.writes.expire(nowMs);
     this.#options.held.expire(nowMs);
     this.reads.sweep(nowMs);
+    this.counters.sweep(nowMs);
     this.forwarder.sweep(nowMs);
     this.#evictor?.tick();
     this.#options.store.expired.step(EXPIRY_SLOTS_PER_TICK, turn.wallMs);

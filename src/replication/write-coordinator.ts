@@ -17,6 +17,7 @@ import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import { isEnough, type Quorum, quorumOf } from '../topology/quorum.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
+import { CommitPoints } from './commit-points.js';
 import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import { hasLaterWrite } from './later-write.js';
 import { OvertakenWrites } from './overtaken-writes.js';
@@ -49,7 +50,6 @@ export interface WriteCoordinatorOptions {
 
 const LEVELS = 3;
 const LEVEL_NUMBERS: readonly number[] = [1, 2, 3];
-const OWNERS_MAX = 16;
 
 /**
  * Drives plain writes: stamp, append, stream to the other owners, answer when enough of them have it durably
@@ -63,7 +63,7 @@ export class WriteCoordinator {
   /** By set × level. */
   #queues: PendingWrites[] = [];
   readonly #overtaken: OvertakenWrites;
-  readonly #acknowledged: Float64Array = new Float64Array(OWNERS_MAX);
+  readonly #points: CommitPoints;
   /** By set: the members that can be reached, as bits. */
   #reachable: Uint32Array = new Uint32Array(0);
   /** LSN of the latest write, by set × level. */
@@ -78,6 +78,7 @@ export class WriteCoordinator {
     this.#options = options;
     const { telemetry } = options;
     this.#overtaken = new OvertakenWrites(options.replies, options.self);
+    this.#points = new CommitPoints(options.streams);
     this.#conflicts = telemetry.counter('conflicts_total', 'Writes made without knowing the version they replaced.');
     this.#restamps = telemetry.counter('writes_restamped_total', 'Writes stamped again above a newer version.');
     this.#timeouts = telemetry.counter('writes_timed_out_total', 'Writes whose outcome was unknown at their deadline.');
@@ -277,9 +278,9 @@ export class WriteCoordinator {
   }
 
   #releaseQueue(queue: PendingWrites, set: ReplicaSet, level: number): void {
-    const { replies, self } = this.#options;
+    const { replies, self, store } = this.#options;
     const quorum = this.#quorums[set.index * LEVELS + level - 1];
-    const commitLsn = this.#commitPoint(set, quorum);
+    const commitLsn = this.#points.of(set, quorum, store.durableLsn);
     while (queue.size !== 0) {
       const slot = queue.headSlot;
       const target = queue.target(slot);
@@ -297,28 +298,6 @@ export class WriteCoordinator {
       }
       queue.pop();
     }
-  }
-
-  /** The LSN up to which a quorum of the owners has everything. */
-  #commitPoint(set: ReplicaSet, quorum: Quorum): number {
-    const owners = this.#commitPointOf(set, set.owners, quorum.owners);
-    return quorum.next === 0 ? owners : Math.min(owners, this.#commitPointOf(set, set.next, quorum.next));
-  }
-
-  /** The `needed`-th largest LSN of what each of the members `among` (bits) has. */
-  #commitPointOf(set: ReplicaSet, among: number, needed: number): number {
-    const { store, streams } = this.#options;
-    const sorted = this.#acknowledged;
-    const { members, selfIndex } = set;
-    let count = 0;
-    for (let index = 0; index < members.length; index++) {
-      if ((among & (1 << index)) === 0) continue;
-      const lsn = index === selfIndex ? store.durableLsn : (streams[members[index]]?.acknowledgedLsn ?? 0);
-      let at = count++;
-      for (; at > 0 && sorted[at - 1] < lsn; at--) sorted[at] = sorted[at - 1];
-      sorted[at] = lsn;
-    }
-    return sorted[needed - 1];
   }
 
   /** The owners that hold exactly the record with this LSN durably, as bits. */

@@ -30,6 +30,7 @@ import { isAdminOpcode } from './admin-requests.js';
 import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
 import type { ChangeRequests } from './change-requests.js';
+import { CounterRequests } from './counter-requests.js';
 import {
   ADMINS_ONLY,
   BAD_CONSISTENCY,
@@ -79,6 +80,7 @@ const KEY_REQUEST_BYTES = 4;
 export class ClientRequests {
   readonly #options: ClientRequestsOptions;
   readonly #operations: Counter[] = [];
+  readonly #counters: CounterRequests;
   readonly #refused: Counter;
 
   constructor(options: ClientRequestsOptions) {
@@ -87,6 +89,7 @@ export class ClientRequests {
       const labels = { operation: name };
       this.#operations[Opcode[name]] = options.telemetry.counter('operations_total', 'Requests of clients.', labels);
     }
+    this.#counters = new CounterRequests(options);
     this.#refused = options.telemetry.counter('operations_refused_total', 'Requests refused before they began.');
   }
 
@@ -179,6 +182,13 @@ export class ClientRequests {
       case Opcode.epochPreview:
         this.#options.changes.onRequest(target, opcode, correlation, bytes, view, body, end);
         return;
+      case Opcode.counterAdd:
+      case Opcode.counterGet: {
+        const deadlineMs = this.#deadlineMs(frameDeadlineMs(view, start), limits);
+        const refusal = this.#counters.onRequest(target, bytes, view, start, end, deadlineMs);
+        if (refusal !== undefined) this.#refuse(target, opcode, correlation, refusal);
+        return;
+      }
       case Opcode.ping:
         this.#options.replies.body(target, opcode, 0, correlation, bytes.subarray(body, end));
         return;
@@ -377,6 +387,7 @@ export class ClientRequests {
 
 /** Whether only nodes may send this. */
 function isPeerOpcode(opcode: number): boolean {
+  if (opcode === Opcode.counterEntries || opcode === Opcode.counterMerge) return true;
   return opcode >= Opcode.heartbeat && opcode <= Opcode.announceEpoch;
 }
 

@@ -18,6 +18,7 @@ import type { Membership } from '../membership/membership.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { isAuditOpcode } from '../replication/audit/audit.js';
 import type { AuditReplica } from '../replication/audit/audit-replica.js';
+import type { CounterReplica } from '../replication/counters/counter-replica.js';
 import type { HeldReplies } from '../replication/held-replies.js';
 import { InboundStream } from '../replication/inbound-stream.js';
 import type { Replica } from '../replication/replica.js';
@@ -47,6 +48,7 @@ export interface PeerRequestsOptions {
   readonly membership: () => Membership | undefined;
   /** Undefined until then. */
   readonly replica: () => Replica | undefined;
+  readonly counters: () => CounterReplica | undefined;
   readonly audit: AuditReplica;
   readonly scanPages: () => ScanPages | undefined;
   /** A member holds so many keys beyond its bounds. */
@@ -80,6 +82,14 @@ export class PeerRequests {
         if (!this.#admits(session, opcode, correlation, view, start) || replica === undefined) return;
         if (opcode === Opcode.readVersion) replica.readVersion(session, bytes, view, start, end);
         else replica.repair(session, bytes, view, start, end);
+        return;
+      }
+      case Opcode.counterEntries:
+      case Opcode.counterMerge: {
+        const counters = this.#options.counters();
+        if (!this.#admits(session, opcode, correlation, view, start) || counters === undefined) return;
+        if (opcode === Opcode.counterEntries) counters.onEntries(session, correlation, bytes, view, body, end);
+        else counters.onMerge(session, correlation, bytes, view, body, end);
         return;
       }
       case Opcode.scan:

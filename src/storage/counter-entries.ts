@@ -93,6 +93,11 @@ export class CounterEntries {
     for (const partition of this.#early) this.open(partition);
   }
 
+  /** Number of this node; 0 before it belongs to a cluster. */
+  get self(): number {
+    return this.#self;
+  }
+
   /** The generation in which this node may continue entries of a partition. */
   generationOf(partition: number): number {
     return this.#generations[partition];
@@ -204,8 +209,8 @@ export class CounterEntries {
   }
 
   /**
-   * Keeps the entry at `index` of the list, as another node holds it, unless a state at least as new is held. There is room.
-   * Throws when the two cannot be states of one entry.
+   * Keeps the entry at `index` of the list, as another node holds it, unless a state at least as new is held; says whether
+   * it did. There is room. Throws when the two cannot be states of one entry.
    */
   merge(
     hash: number,
@@ -214,10 +219,10 @@ export class CounterEntries {
     nameLength: number,
     list: CounterEntryList,
     index: number,
-  ): void {
+  ): boolean {
     const keyLength = nameLength + ENTRY_ID_BYTES;
     this.#encode(bytes, nameStart, nameLength, list, index);
-    this.mergeRecord(hash, this.#record, this.#recordView, 0, keyLength, list.counter(index), list.node(index));
+    return this.mergeRecord(hash, this.#record, this.#recordView, 0, keyLength, list.counter(index), list.node(index));
   }
 
   /**

@@ -95,6 +95,12 @@ export class LogCursor {
     }
   }
 
+  /** The record that `next` has just moved to comes again. */
+  stepBack(): void {
+    this.#nextOffset = this.offset;
+    this.lsn--;
+  }
+
   /** To the segment with the next record, if there is one. A segment that was left behind is found again by LSN. */
   #moveOn(): boolean {
     const { ordered } = this.#segments;

@@ -31,7 +31,7 @@ import { ScanWindow } from './scan-window.js';
 import { SegmentSizes } from './segment-sizes.js';
 import { SerialIntake } from './serial-intake.js';
 import { SerialStates } from './serial-states.js';
-import type { Appended, Room, StoreOptions, StoreStats } from './store-options.js';
+import type { Appended, Durability, Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
 import { viewOf } from './view-of.js';
@@ -144,6 +144,10 @@ export class Store {
   static open(options: StoreOptions): Store {
     const pool = new BufferPool();
     return new Store(options, openLog(options, pool), pool);
+  }
+
+  get durability(): Durability {
+    return this.#options.durability;
   }
 
   /** The newest record in memory. */

@@ -1,8 +1,10 @@
 import {
   ClientHandshake,
   Consistency,
+  decodeCounterValue,
   decodeErrorBody,
   decodeQuorumGetReply,
+  encodeCounterAdd,
   Flag,
   FRAME_HEADER_BYTES,
   FrameReader,
@@ -19,6 +21,7 @@ import {
   STAMP_BYTES,
   stampCounter,
   stampNode,
+  writeFrame,
   writeKeyRequest,
   writeSetRequest,
 } from '@memdb/protocol';
@@ -34,6 +37,8 @@ export interface BareReply {
   readonly node: number;
   readonly value: string | undefined;
   readonly quorum?: QuorumGetReply;
+  /** Of a counter. */
+  readonly number?: bigint;
 }
 
 /** A bare protocol client on one connection: no routing, no retries, so that a test says exactly who coordinates. */
@@ -110,6 +115,16 @@ export class BareClient {
     this.#ask(Opcode.quorumGet, key, replies, done, timeoutMs);
   }
 
+  counterAdd(name: string, level: number, amount: bigint, done: (reply: BareReply) => void, timeoutMs = 2000): void {
+    const body = encodeCounterAdd(level, new TextEncoder().encode(name), amount);
+    writeFrame(this.#out, Opcode.counterAdd, 0, this.#expect(done), timeoutMs, this.counter, 0, body);
+    this.#flush();
+  }
+
+  counterGet(name: string, level: number, done: (reply: BareReply) => void, timeoutMs = 2000): void {
+    this.#ask(Opcode.counterGet, name, level, done, timeoutMs);
+  }
+
   /** A request of any kind whose body is a key. */
   ask(opcode: number, key: string, done: (reply: BareReply) => void): void {
     this.#ask(opcode, key, 2, done, 2000);
@@ -178,6 +193,9 @@ function readReply(bytes: Uint8Array, view: DataView, start: number, end: number
     const quorum = decodeQuorumGetReply(bytes, view, start, end);
     const value = quorum.value === undefined ? undefined : Buffer.from(quorum.value).toString();
     return { absent: value === undefined, ...quorum.stamp, value, quorum };
+  }
+  if (frameOpcode(view, start) === Opcode.counterGet) {
+    return { absent: false, counter: 0, node: 0, value: undefined, number: decodeCounterValue(view, body, end) };
   }
   const absent = (flags & Flag.absent) !== 0;
   const isValue = frameOpcode(view, start) === Opcode.get && !absent;

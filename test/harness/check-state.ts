@@ -1,5 +1,7 @@
-import { keyHash } from '@memdb/protocol';
+import { CounterEntryList } from '@memdb/protocol';
+import { entryGeneration, recordHash } from '../../src/model/counter-entry.js';
 import {
+  ENTRY_ID_BYTES,
   EXPIRY_BYTES,
   lengthOf,
   RECORD_HEADER_BYTES,
@@ -70,7 +72,8 @@ export function checkLogs(cluster: SimCluster, history: History, evicts: boolean
   for (const name of cluster.names) {
     const cursor = cluster.node(name).store?.logCursor(0);
     while (cursor?.next() === true) {
-      if (cursor.counter === 0) continue;
+      // What counters hold is judged by `CounterLoad`.
+      if (cursor.counter === 0 || cursor.kind === RecordKind.counterEntry) continue;
       const { bytes, view } = cursor.segment;
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset);
       const valueLength = lengthOf(recordKindLength(view, cursor.offset)) - RECORD_HEADER_BYTES - cursor.keyLength;
@@ -121,7 +124,7 @@ export function checkCursors(world: SimWorld, cluster: SimCluster, evicts: boole
     while (cursor.next()) {
       if (cursor.node !== node.number || cursor.counter === 0) continue;
       const { bytes, view } = cursor.segment;
-      const hash = keyHash(bytes, view, cursor.keyStart, cursor.keyLength, replication.hashSeed);
+      const hash = recordHash(cursor.kind, bytes, view, cursor.keyStart, cursor.keyLength, replication.hashSeed);
       for (const member of replication.sets.ofHash(hash).members) {
         if (member === node.number || cursor.lsn > (replication.streams[member]?.acknowledgedLsn ?? 0)) continue;
         const peer = running.find(({ number }) => number === member);
@@ -139,6 +142,7 @@ export function checkCursors(world: SimWorld, cluster: SimCluster, evicts: boole
 
 interface Record {
   readonly segment: { readonly bytes: Uint8Array; readonly view: DataView };
+  readonly kind: number;
   readonly keyStart: number;
   readonly keyLength: number;
   readonly counter: number;
@@ -149,6 +153,13 @@ interface Record {
 function holds({ store }: Node, hash: number, record: Record, evicts: boolean): boolean {
   if (store === undefined) return false;
   const { bytes, view } = record.segment;
+  if (record.kind === RecordKind.counterEntry) {
+    const nameLength = record.keyLength - ENTRY_ID_BYTES;
+    const list = new CounterEntryList();
+    store.entries.collect(hash, view, record.keyStart, nameLength, list);
+    const index = list.find(record.node, entryGeneration(view, record.keyStart + nameLength));
+    return index !== -1 && list.counter(index) >= record.counter;
+  }
   const held = store.lookup(hash, bytes, view, record.keyStart, record.keyLength);
   const order = orderOf(store.found, record);
   // What lies at or below the floor was purged, or never counted.

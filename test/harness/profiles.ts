@@ -41,6 +41,9 @@ export interface Profile {
   readonly backupMs: number;
   /** Mean time between two changes of the epoch; 0: there is one epoch. */
   readonly epochMs: number;
+  /** Counters that are counted with beside all else, and the mean time between two requests about them. */
+  readonly counters: number;
+  readonly counterMs: number;
 }
 
 type ProfileMaker = (random: SimRandom) => Profile;
@@ -77,6 +80,8 @@ const mixed: ProfileMaker = (random) => {
     eviction: 'reject',
     backupMs: 0,
     epochMs: 0,
+    counters: 2,
+    counterMs: 60,
   };
 };
 
@@ -244,6 +249,32 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
     syncMsMax: random.pick([3, 40]),
     faults: { always: ['power-loss'], others: true },
   }),
+  /** Clients count at all nodes. Disks are slow, so that much of it is not durable yet when something happens. */
+  counters: (random) => {
+    const forgets = random.chance(0.2);
+    // Bits flip where nobody dies, and entries are lost on one replica.
+    const rots = !forgets && random.chance(0.3);
+    const always: FaultKind[] = rots
+      ? ['bit-rot', 'reset', 'slow-disk']
+      : forgets
+        ? ['power-loss', 'all-lose-power']
+        : random.pick([['power-loss'], ['power-loss', 'sync-error'], []]);
+    return {
+      ...mixed(random),
+      counters: 1 + random.below(5),
+      counterMs: random.pick([2, 4, 10]),
+      partitions: random.pick([1, 4, 16]),
+      operations: 600,
+      segmentBytes: 131_072,
+      valueBytesMax: 4096,
+      syncMsMax: random.pick([3, 15, 40]),
+      epochMs: forgets ? 0 : random.pick([0, 0, 200]),
+      faultMs: random.pick([200, 500]),
+      loadMs: rots ? 10_000 : LOAD_MS,
+      faults: { always, others: !rots },
+      forgets,
+    };
+  },
   /** Epochs follow each other, proposed by several nodes at once; who owns what stays. */
   epochs: (random) => ({ ...mixed(random), epochMs: random.pick([50, 200, 800]) }),
 };
@@ -255,6 +286,8 @@ const DRAWN: readonly string[] = [
   ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'sediment', 'lru', 'reject', 'rot', 'backup'],
   'epochs',
   'epochs',
+  'counters',
+  'counters',
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -275,4 +308,5 @@ export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
   rot: ['scrub_corrupt_total where=memory', 'scrub_corrupt_total where=file', 'audit_repaired_total'],
   backup: ['backups'],
   epochs: ['epochs_entered_total'],
+  counters: ['counters_written_back_total', 'audit_repaired_total'],
 };

@@ -6,6 +6,7 @@ import { checkHistory, checkStamps } from './check-history.js';
 import { checkRegular } from './check-regular.js';
 import { checkScans } from './check-scans.js';
 import { checkConverged, checkCursors, checkLogs, isConverged } from './check-state.js';
+import { CounterLoad } from './counter-load.js';
 import { EpochWatch } from './epoch-watch.js';
 import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
@@ -126,6 +127,7 @@ function checkShare(load: Workload, unknown: number, broken: BrokenPromises): vo
 
 class Run {
   readonly load: Workload;
+  readonly #counters: CounterLoad;
   readonly faults: FaultPlan;
   readonly #world: SimWorld;
   readonly #cluster: SimCluster;
@@ -211,6 +213,9 @@ class Run {
       lateMsMax: this.faults.delaysAnswers ? undefined : LATE_MS_MAX,
     };
     this.load = new Workload(world, this.#cluster, workloadOptions, broken, journal);
+    const { counters, counterMs } = profile;
+    const counterOptions = { counters, intervalMs: counterMs, forgets: this.#forgets };
+    this.#counters = new CounterLoad(world, this.#cluster, counterOptions, broken, journal);
     this.#floors = new FloorWatch(world, this.#cluster, this.#keys, this.load.history, broken);
   }
 
@@ -223,6 +228,7 @@ class Run {
     const world = this.#world;
     const endMs = world.nowMs + this.#loadMs;
     this.load.run(endMs + CALM_MS);
+    this.#counters.run(endMs + CALM_MS);
     this.faults.run(endMs);
     this.#operator?.run(endMs);
     this.#floors.run(endMs + CALM_MS);
@@ -249,6 +255,10 @@ class Run {
     if (!this.#forgets) checkCursors(this.#world, this.#cluster, this.#evicts, this.#broken);
   }
 
+  get #isConverged(): boolean {
+    return isConverged(this.#world, this.#cluster, this.#keys) && this.#counters.isConverged;
+  }
+
   #judge(): void {
     const world = this.#world;
     const cluster = this.#cluster;
@@ -266,10 +276,11 @@ class Run {
     this.#checkCursors();
     // The streams bring what was missed, comparison what no log knew: nobody has to read a key for that.
     if (this.faults.kinds.includes('bit-rot')) world.run(world.nowMs + ROT_HEALED_MS);
-    for (let waitedMs = 0; waitedMs < CONVERGE_MS && !isConverged(world, cluster, this.#keys); waitedMs += STEP_MS) {
+    for (let waitedMs = 0; waitedMs < CONVERGE_MS && !this.#isConverged; waitedMs += STEP_MS) {
       world.run(world.nowMs + STEP_MS);
     }
     checkConverged(world, cluster, this.#keys, broken);
+    this.#counters.judge();
     this.#floors.look();
     const expiring = this.faults.movesClocks ? history.writes.filter(({ ttlMs }) => ttlMs > 0) : [];
     const final = readAll(cluster, this.#keys, new Set(expiring.map(({ key }) => key)), broken);

@@ -1,4 +1,5 @@
 import { CLIENT_MUTANTS } from './mutants-client.js';
+import { COUNTER_MUTANTS } from './mutants-counters.js';
 import { CUSTODY_MUTANTS } from './mutants-custody.js';
 import { GOSSIP_MUTANTS } from './mutants-gossip.js';
 import { READ_MUTANTS } from './mutants-reads.js';
@@ -31,6 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CUSTODY_MUTANTS,
   ...CLIENT_MUTANTS,
   ...GOSSIP_MUTANTS,
+  ...COUNTER_MUTANTS,
 ];
 
 export function mutantOf(name: string): Mutant {

@@ -7,13 +7,11 @@ import {
   decodeCounterAdd,
   decodeCounterName,
   decodeCounterValue,
-  FRAME_HEADER_BYTES,
+  encodeCounterAdd,
   MemDbError,
-  OutgoingBuffer,
   ProtocolError,
   readCounterEntries,
   readCounterMerge,
-  writeCounterAdd,
   writeCounterList,
 } from '@memdb/protocol';
 import test from 'ava';
@@ -60,9 +58,7 @@ function refusesOtherLengths(
 test('a counterAdd is read back as it was written, and refused when it is cut or has bytes behind it', (t) => {
   const amounts = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n });
   const property = fc.property(name, amounts, (written, amount) => {
-    const out = new OutgoingBuffer();
-    writeCounterAdd(out, 1, 2, 3, 4, Consistency.one, written, amount);
-    const body = out.bytes.slice(FRAME_HEADER_BYTES, out.end);
+    const body = encodeCounterAdd(Consistency.one, written, amount);
     const add = decodeCounterAdd(viewOf(body), 0, body.length);
     const magnitude = BigInt(add.amountHigh) * 2n ** 32n + BigInt(add.amountLow);
     t.is(add.subtracts ? -magnitude : magnitude, amount);
@@ -74,10 +70,8 @@ test('a counterAdd is read back as it was written, and refused when it is cut or
 
 test('an amount beyond the 64-bit range is refused before anything is sent', (t) => {
   for (const amount of [2n ** 63n + 1n, -(2n ** 63n) - 1n, 2n ** 200n]) {
-    const out = new OutgoingBuffer();
-    const error = t.throws(() => writeCounterAdd(out, 1, 2, 3, 4, 1, 'hits', amount), { instanceOf: MemDbError });
+    const error = t.throws(() => encodeCounterAdd(1, new Uint8Array(1), amount), { instanceOf: MemDbError });
     t.like(error, { code: 'counter-overflow', outcome: 'not-applied' });
-    t.is(out.end, 0);
   }
   const body = new Uint8Array([1, 0, 1, 0, 65, 1, 0, 0, 0, 0, 0, 0, 0x80]);
   t.throws(() => decodeCounterAdd(viewOf(body), 0, body.length), { instanceOf: ProtocolError });

@@ -9,7 +9,10 @@ const url = `memdb://app:${'A'.repeat(43)}@127.0.0.1:10000`;
 
 /** A client whose operations the test writes; the others fail the test. */
 type FakeClient = Partial<
-  Record<'admin' | 'topology' | 'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes', unknown>
+  Record<
+    'admin' | 'topology' | 'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes' | 'counter',
+    unknown
+  >
 >;
 
 interface Run {
@@ -356,4 +359,33 @@ test('kill asks by the name of the node, does nothing without a yes, and needs -
     [2, false],
     [2, true],
   ]);
+});
+
+test('counter get prints the value, and as JSON a string: it may have 64 bits', async (t) => {
+  const client = { counter: (name: string) => ({ get: async () => (name === 'hits' ? -(2n ** 63n) : 0n) }) };
+  t.like(await run(['counter', 'get', 'hits'], { client }), { code: 0, text: '-9223372036854775808\n', closed: true });
+  const { code, text } = await run(['counter', 'get', 'hits', '--json'], { client });
+  t.deepEqual([code, JSON.parse(text)], [0, { counter: 'hits', value: '-9223372036854775808' }]);
+});
+
+test('counter add and subtract count by one or by what is given, and tell when the outcome is unknown', async (t) => {
+  const calls: unknown[] = [];
+  const counter = (name: string): unknown => ({
+    add: async (amount: bigint, options: unknown) => void calls.push(['add', name, amount, options]),
+    subtract: async (amount: bigint) => void calls.push(['subtract', name, amount]),
+  });
+  t.like(await run(['counter', 'add', 'hits'], { client: { counter } }), { code: 0, text: 'added\n' });
+  const words = ['counter', 'add', 'hits', '12', '--consistency', 'all', '--json'];
+  t.deepEqual(JSON.parse((await run(words, { client: { counter } })).text), { counter: 'hits', added: '12' });
+  t.like(await run(['counter', 'subtract', 'hits', '2'], { client: { counter } }), { code: 0, text: 'subtracted\n' });
+  t.deepEqual(calls, [
+    ['add', 'hits', 1n, {}],
+    ['add', 'hits', 12n, { consistency: 'all' }],
+    ['subtract', 'hits', 2n],
+  ]);
+  const lost = new MemDbError('connection-lost', 'gone', { outcome: 'unknown' });
+  const failing = { counter: () => ({ add: () => Promise.reject(lost) }) };
+  t.is((await run(['counter', 'add', 'hits'], { client: failing })).code, 5);
+  t.is((await run(['counter', 'add', 'hits', '1.5'], { client: { counter } })).code, 2);
+  t.is((await run(['counter', 'multiply', 'hits'], { client: { counter } })).code, 2);
 });

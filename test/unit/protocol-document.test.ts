@@ -56,6 +56,7 @@ import {
   encodeAuditTable,
   encodeAuditTableRequest,
   encodeChunkRequest,
+  encodeCounterAdd,
   encodeEpochAccept,
   encodeEpochAcceptance,
   encodeEpochPrepare,
@@ -117,7 +118,6 @@ import {
   type WireTopology,
   writeBatchReply,
   writeCounter,
-  writeCounterAdd,
   writeCounterList,
   writeErrorReply,
   writeFrame,
@@ -401,8 +401,10 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
   },
   snapshot: () => encodeSnapshot(snapshot),
   'backup-read': () => encodeChunkRequest(chunk),
-  'counter-add': () =>
-    written((out) => writeCounterAdd(out, 7, 2000, 90, 3, Consistency.one, 'hits', -(2n ** 32n + 5n))),
+  'counter-add': () => {
+    const body = encodeCounterAdd(Consistency.one, text('hits'), -(2n ** 32n + 5n));
+    return written((out) => writeFrame(out, Opcode.counterAdd, 0, 7, 2000, 90, 3, body));
+  },
   'counter-get-reply': () => {
     const value = new CounterEntryList();
     value.push(3, 0, 90, 0, 0, 1, 5);

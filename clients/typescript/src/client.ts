@@ -3,6 +3,7 @@ import { Admin } from './core/admin.js';
 import { prefixOf, problemOf, repliesOf, sizeProblem } from './core/arguments.js';
 import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.js';
 import { type ClientEvents, Connections } from './core/connections.js';
+import { Counter } from './core/counter.js';
 import { Dispatcher } from './core/dispatcher.js';
 import { Events } from './core/events.js';
 import { abortedBeforeError, closedError, connectFailedError } from './core/failures.js';
@@ -227,6 +228,20 @@ export class Client {
   /** As `keys`, with bytes. */
   keysBytes(options?: KeysOptions): KeyScan<Uint8Array> {
     return this.#scan(options, (bytes) => bytes);
+  }
+
+  /**
+   * The counter of that name; asks nothing yet.
+   *
+   * @example await db.counter('hits').add(1n);
+   */
+  counter(name: Key): Counter {
+    return new Counter(name, this.#level, (request, options) => this.#special(request, options));
+  }
+
+  /** The value of a counter, merged from a majority of its replicas, whatever the client's default consistency is. */
+  async getQuorumCounter(name: Key, options?: OperationOptions): Promise<bigint> {
+    return this.counter(name).get({ ...options, consistency: 'quorum' });
   }
 
   /**

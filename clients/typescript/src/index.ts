@@ -4,6 +4,7 @@ export { connect } from './connect.js';
 export type { Admin, ClusterChange, ClusterTopology, KillOptions } from './core/admin.js';
 export type { ManyResult } from './core/batch.js';
 export type { ClientEvents, NodeEvent } from './core/connections.js';
+export type { Counter } from './core/counter.js';
 export type { KeyScan } from './core/key-scan.js';
 export type { NodeSnapshot, SnapshotSegment } from './core/node-snapshot.js';
 export type {
@@ -22,6 +23,7 @@ export type { Session } from './core/session.js';
 export type { ClientStatistics } from './core/statistics.js';
 export type { NodeDescription, TopologyDescription } from './core/topology.js';
 export type {
+  AddOptions,
   ClientOptions,
   ConnectOptions,
   ConsistencyLevel,

@@ -56,6 +56,11 @@ export interface WriteOptions extends OperationOptions {
   readonly consistency?: ConsistencyLevel;
 }
 
+export interface AddOptions extends OperationOptions {
+  /** How many replicas hold the add durably before it is acknowledged. Default `one`, whatever the client's default is. */
+  readonly consistency?: ConsistencyLevel;
+}
+
 export interface KeysOptions extends OperationOptions {
   /** Only keys that begin so: a string stands for its UTF-8. Default: all keys. */
   readonly prefix?: Key;
