@@ -2,8 +2,9 @@ import test from 'ava';
 import { cyclesOf } from './fault-cycles.js';
 import { Ledger } from './ledger.js';
 import { Load } from './load.js';
+import { endsWell, underLoad } from './loaded.js';
 import { can, processState } from './machine.js';
-import { agreement, readBack } from './read-back.js';
+import { readBack } from './read-back.js';
 import { RealCluster } from './real-cluster.js';
 import { Ext4Image, MemoryDisk } from './test-disk.js';
 
@@ -46,21 +47,14 @@ test.serial('a node whose disk is full is no loss to its cluster, and catches up
   const disk = new MemoryDisk(t, 24);
   const place = (index: number): object => (index === 0 ? { dataDir: `${disk.directory}/data` } : {});
   const cluster = await RealCluster.start(t, { nodes: 3, place });
-  const client = await cluster.connect();
-  const ledger = new Ledger();
-  const load = new Load(t, client, ledger, { valueBytes: 4_000 });
-  await load.more('acknowledged', 100);
+  const loaded = await underLoad(t, cluster, { valueBytes: 4_000 });
+  const { load } = loaded;
   t.true(disk.fill() > 0);
   await cluster.node(0).program.logged('disk-full');
   await load.more('acknowledged', 500);
   disk.free();
   await cluster.node(0).program.logged('disk-space-back');
-  await load.more('acknowledged', 100);
-  await load.stop();
-  t.deepEqual(load.broken, []);
-  t.deepEqual(await readBack(client, ledger), []);
-  t.is(await agreement(client, ledger.keysSince(0)), undefined);
-  t.log(ledger.summary());
+  await endsWell(t, loaded);
 });
 
 test.serial('a failed sync ends the process, and after a restart everything acknowledged is there', async (t) => {

@@ -1,18 +1,12 @@
-import type { Client } from '@memdb/client';
 import test, { type ExecutionContext } from 'ava';
 import { deadlineMs, hold, within } from './events.js';
-import { Ledger } from './ledger.js';
-import { Load } from './load.js';
+import { endsWell, type Loaded, underLoad } from './loaded.js';
 import { can } from './machine.js';
-import { agreement, readBack } from './read-back.js';
 import { RealCluster } from './real-cluster.js';
 import { TestNetwork } from './test-network.js';
 
-interface Cluster {
+interface Cluster extends Loaded {
   readonly network: TestNetwork;
-  readonly client: Client;
-  readonly ledger: Ledger;
-  readonly load: Load;
 }
 
 /** Three nodes under load, each in a network namespace of its own. */
@@ -20,22 +14,13 @@ async function started(t: ExecutionContext): Promise<Cluster> {
   const network = new TestNetwork(t, 3);
   const place = (node: number): object => ({ host: network.addressOf(node), through: network.through(node) });
   const cluster = await RealCluster.start(t, { nodes: 3, place });
-  const client = await cluster.connect({ timeoutMs: 1_000 });
-  const ledger = new Ledger();
-  const load = new Load(t, client, ledger);
-  await load.more('acknowledged', 200);
-  return { network, client, ledger, load };
+  return { network, ...(await underLoad(t, cluster, { timeoutMs: 1_000 })) };
 }
 
-/** Ends all trouble: writing resumes, everything acknowledged is found, and the replicas come to agree. */
-async function healed(t: ExecutionContext, { network, client, ledger, load }: Cluster): Promise<void> {
-  for (const node of [0, 1, 2]) network.heal(node);
-  await load.more('acknowledged', 200);
-  await load.stop();
-  t.deepEqual(load.broken, []);
-  t.deepEqual(await readBack(client, ledger), []);
-  t.is(await agreement(client, ledger.keysSince(0)), undefined);
-  t.log(ledger.summary());
+/** Ends all trouble, and the load. */
+async function healed(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  for (const node of [0, 1, 2]) cluster.network.heal(node);
+  await endsWell(t, cluster);
 }
 
 test.serial('with one node cut off from its peers the other two go on, and it catches up', async (t) => {

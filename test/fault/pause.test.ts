@@ -3,10 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { hold } from './events.js';
-import { Ledger } from './ledger.js';
-import { Load } from './load.js';
+import { endsWell, underLoad } from './loaded.js';
 import { can, FAKETIME_LIBRARY, processState } from './machine.js';
-import { agreement, readBack } from './read-back.js';
 import { RealCluster } from './real-cluster.js';
 
 const DAY_MS = 86_400_000;
@@ -20,10 +18,8 @@ for (const [stopped, milliseconds] of [
     `every acknowledged write is found after ${stopped} of three nodes stood still for ${milliseconds / 1_000} s`,
     async (t) => {
       const cluster = await RealCluster.start(t, { nodes: 3 });
-      const client = await cluster.connect();
-      const ledger = new Ledger();
-      const load = new Load(t, client, ledger);
-      await load.more('acknowledged', 200);
+      const loaded = await underLoad(t, cluster);
+      const { load } = loaded;
       const victims = cluster.nodes.slice(0, stopped);
       for (const { program } of victims) program.signal('SIGSTOP');
       for (const { program } of victims) t.is(processState(program.pid), 'T');
@@ -32,12 +28,7 @@ for (const [stopped, milliseconds] of [
       await still;
       for (const { program } of victims) t.is(processState(program.pid), 'T');
       for (const { program } of victims) program.signal('SIGCONT');
-      await load.more('acknowledged', 200);
-      await load.stop();
-      t.deepEqual(load.broken, []);
-      t.deepEqual(await readBack(client, ledger), []);
-      t.is(await agreement(client, ledger.keysSince(0)), undefined);
-      t.log(ledger.summary());
+      await endsWell(t, loaded);
     },
   );
 }
@@ -69,10 +60,8 @@ test.serial('a wall clock that jumps a day forth and back, and is a day off at a
     reloads[index] = (reloads[index] ?? 0) + 1;
     return Math.round((Date.parse(String(line.time)) - Date.now()) / DAY_MS);
   };
-  const client = await cluster.connect();
-  const ledger = new Ledger();
-  const load = new Load(t, client, ledger);
-  await load.more('acknowledged', 200);
+  const loaded = await underLoad(t, cluster);
+  const { load } = loaded;
   setClock(0, '+1d');
   t.is(await daysOff(0), 1);
   setClock(1, '-1d');
@@ -87,10 +76,5 @@ test.serial('a wall clock that jumps a day forth and back, and is a day off at a
   await cluster.node(2).start();
   reloads[2] = 0;
   t.is(await daysOff(2), -1);
-  await load.more('acknowledged', 200);
-  await load.stop();
-  t.deepEqual(load.broken, []);
-  t.deepEqual(await readBack(client, ledger), []);
-  t.is(await agreement(client, ledger.keysSince(0)), undefined);
-  t.log(ledger.summary());
+  await endsWell(t, loaded);
 });

@@ -11,10 +11,12 @@ import { type Durability, Store } from '../../src/storage/store.js';
 
 /**
  * Overwrites the same keys over and over: what disk and memory grow to, and what compaction costs.
- * `node dist/test/micro/compaction.js [writes]`
+ * `node dist/test/micro/compaction.js [writes] [longest value]`: files hold the longest value that the configuration
+ * allows, 8 MiB by default.
  */
 const KEYS = 100_000;
 const WRITES = Number(process.argv[2] ?? 20_000_000);
+const LONGEST_VALUE_BYTES = Number(process.argv[3] ?? 8 * 1024 * 1024);
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
 /** The default. */
@@ -38,6 +40,7 @@ async function overwrite(directory: string, durability: Durability): Promise<str
     durability,
     syncIntervalMs: 100,
     segmentBytes: SEGMENT_BYTES,
+    recordBytesMax: recordBytes(KEY_BYTES, LONGEST_VALUE_BYTES),
     partitions: 256,
     hashSeed: HASH_SEED,
     memoryBytesMax: 0,

@@ -1,7 +1,10 @@
+import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { keyHash } from '@memdb/protocol';
 import { RecordKind, recordBytes } from '../../src/model/record.js';
 import { FileDisk } from '../../src/platform/file-disk.js';
@@ -12,8 +15,12 @@ import { Store, type StoreOptions } from '../../src/storage/store.js';
 
 /**
  * Nanoseconds of the storage engine's hot paths, without network: append, lookup, a run from a peer, and recovery.
- * `node dist/test/micro/storage.js [keys]`
+ * `node dist/test/micro/storage.js [keys] [--eviction lru]`
  */
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { eviction: { type: 'string', default: 'reject' }, fill: { type: 'string' } },
+});
 const KEY_BYTES = 16;
 const VALUE_BYTES = 100;
 const SEGMENT_BYTES: number = 16 * 1024 * 1024;
@@ -25,7 +32,7 @@ const SILENT: Telemetry = {
   histogram: () => ({ observe: () => {} }),
 };
 
-const keyCount = Number(process.argv[2] ?? 1_000_000);
+const keyCount = Number(positionals[0] ?? 1_000_000);
 const keys = makeKeys(keyCount);
 const keyView = new DataView(keys.buffer);
 const value = new Uint8Array(VALUE_BYTES).fill(120);
@@ -49,7 +56,7 @@ function options(disk: FileDisk | undefined): StoreOptions {
     hashSeed: SEED,
     memoryBytesMax: 0,
     entriesMax: 0,
-    eviction: process.argv.includes('lru') ? 'lru' : 'reject',
+    eviction: flags.eviction === 'lru' ? 'lru' : 'reject',
     onDurable: () => {},
     onRoom: () => {},
     onFatal: (error) => {
@@ -111,6 +118,7 @@ function inMemory(): void {
     if (found !== keyCount * VALUE_BYTES) throw new Error('a key is missing');
   }
   slices(store);
+  store.close(() => {});
 }
 
 /** A scan of everything, slice by slice: each must stay well below a millisecond. */
@@ -149,6 +157,7 @@ function smallSet(): void {
       }
     });
   }
+  store.close(() => {});
 }
 
 function runs(): void {
@@ -175,28 +184,34 @@ function runs(): void {
     });
   }
   if (receiver.stats().keys !== count) throw new Error('a record is missing');
+  for (const store of [sender, receiver]) store.close(() => {});
+}
+
+/** What a process does until it is killed. */
+async function fillUntilKilled(directory: string): Promise<void> {
+  const disk = new FileDisk(directory);
+  disk.lock();
+  const store = Store.open(options(disk));
+  const stopwatch = new Stopwatch();
+  for (let key = 0; key < keyCount; ) {
+    for (let batch = 0; batch < 64 && key < keyCount; batch++) {
+      if (store.room(recordBytes(KEY_BYTES, VALUE_BYTES), RecordKind.value) !== 'ok') break;
+      put(store, key, ++key);
+    }
+    store.commit();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await new Promise<void>((resolve) => store.syncNow(resolve));
+  stopwatch.report('append, commit every 64, synced at the end', keyCount);
+  process.send?.('filled');
 }
 
 async function recovery(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'memdb-storage-'));
   try {
-    const first = new FileDisk(directory);
-    first.lock();
-    const store = Store.open(options(first));
-    const stopwatch = new Stopwatch();
-    for (let key = 0; key < keyCount; ) {
-      for (let batch = 0; batch < 64 && key < keyCount; batch++) {
-        if (store.room(recordBytes(KEY_BYTES, VALUE_BYTES), RecordKind.value) !== 'ok') break;
-        put(store, key, ++key);
-      }
-      store.commit();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await new Promise<void>((resolve) => store.syncNow(resolve));
-    stopwatch.report('append, commit every 64, synced at the end', keyCount);
-    // No close: this is what a killed process leaves.
-    first.unlock();
-    await first.close();
+    const child = fork(fileURLToPath(import.meta.url), [`${keyCount}`, '--fill', directory]);
+    child.once('message', () => child.kill('SIGKILL'));
+    await new Promise((resolve) => child.once('exit', resolve));
     for (const how of ['after a kill', 'after a clean end', 'after a clean end']) {
       const disk = new FileDisk(directory);
       disk.lock();
@@ -213,7 +228,11 @@ async function recovery(): Promise<void> {
   }
 }
 
-smallSet();
-inMemory();
-runs();
-await recovery();
+if (flags.fill === undefined) {
+  smallSet();
+  inMemory();
+  runs();
+  await recovery();
+} else {
+  await fillUntilKilled(flags.fill);
+}
