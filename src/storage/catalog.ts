@@ -169,6 +169,15 @@ export class Catalog {
     return this.#compare(this.segments.segmentAt(held).view, this.segments.offsetAt(held), kind, counter, node);
   }
 
+  /** Whether the record at `offset` takes the place of one of the same key elsewhere. */
+  replaces(segment: Segment, offset: number, held: Segment, heldOffset: number): boolean {
+    const { view } = segment;
+    const kind = kindOf(recordKindLength(view, offset));
+    const counter = recordCounter(view, offset);
+    const verdict = this.#compareAt(held.view, heldOffset, view, offset, kind, counter, recordNode(view, offset));
+    return verdict === Verdict.newest;
+  }
+
   /** Admits the meta record at `offset` and returns its name; the highest LSN of a name is in force. */
   admitMeta(segment: Segment, offset: number, lsn: number): string {
     const name = this.#metaName(segment, offset);

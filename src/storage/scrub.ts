@@ -9,7 +9,7 @@ import { type Disk, DiskError } from '../ports/disk.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Catalog } from './catalog.js';
-import { evictRegion } from './damage.js';
+import { evictRegion, recount, recountLive, welcomeBack } from './damage.js';
 import { type DamagedRegion, damagedRegion, fillRegion, settledEnd } from './damaged-region.js';
 import { FileScrub } from './file-scrub.js';
 import { MemoryScrub } from './memory-scrub.js';
@@ -39,6 +39,8 @@ export class Scrub {
   /** The same, told first, while nothing of it can have come back: this node may have to begin its counters anew. */
   onEvicted: (partition: number) => void = () => {};
   #timer: Timer | undefined;
+  /** So many partitions, the first ones, are to be counted anew: one in a tick. */
+  #uncounted = 0;
   readonly #memoryBytes: Counter;
   readonly #memoryCorrupt: Counter;
   readonly #fileCorrupt: Counter;
@@ -97,6 +99,7 @@ export class Scrub {
     this.#timer = this.#options.timers.start(tickMs, () => {
       this.#memoryBytes.value += this.#memory.slice(budget, this.#repair);
       this.#files?.step(budget);
+      this.#recountNext();
       this.#schedule();
     });
   }
@@ -114,9 +117,12 @@ export class Scrub {
     if (end <= segment.durableOffset && this.#restore(region)) {
       this.#memoryRepaired.value++;
       this.#log('record-repaired', file, start, `Memory of ${file} was read back from the file at byte ${start}.`);
+      welcomeBack(this.#options.catalog, region);
       return end;
     }
     const evicted = evictRegion(this.#options.catalog, region);
+    // It was replaced before, and counted out wrongly perhaps; nobody knows which partition it belonged to.
+    if (evicted.length === 0) this.#recountAll(segment);
     for (const partition of new Set(evicted.map((key) => key.partition))) {
       this.onEvicted(partition);
       this.onLost(partition);
@@ -124,6 +130,19 @@ export class Scrub {
     // Behind what is settled a batch is being put together: it is looked at again when it is written.
     if (start < settledEnd(segment)) fillRegion(region);
     return end;
+  }
+
+  #recountNext(): void {
+    const { catalog } = this.#options;
+    if (this.#uncounted === 0) return;
+    this.#uncounted = Math.min(this.#uncounted, catalog.index.partitions) - 1;
+    recount(catalog, this.#uncounted, 0);
+  }
+
+  #recountAll(segment: Segment): void {
+    const { catalog } = this.#options;
+    recountLive(catalog, segment);
+    this.#uncounted = catalog.index.partitions;
   }
 
   /** Reads the region back from the file, if that is sound. */

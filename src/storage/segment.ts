@@ -6,6 +6,7 @@ import { SEGMENT_HEADER_BYTES } from './segment-header.js';
  */
 const LIVE_UNIT_SHIFT = 4;
 const LIVE_WORD_SHIFT: number = LIVE_UNIT_SHIFT + 5;
+export const LIVE_UNIT_BYTES: number = 1 << LIVE_UNIT_SHIFT;
 
 /** A piece of the log: memory and file hold the same bytes. */
 export class Segment {
