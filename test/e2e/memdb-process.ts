@@ -92,8 +92,10 @@ export class Program {
     return this.#stderr;
   }
 
+  /** Of a process that has just ended by itself: nothing. What it printed may still be on its way. */
   signal(name: NodeJS.Signals): void {
-    process.kill(this.#target, name);
+    const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
+    if (!hasEnded || this.#target < 0) process.kill(this.#target, name);
   }
 
   /** Resolves with the first match in what it printed; rejects when it ended, or takes forever, without. */

@@ -21,13 +21,16 @@ interface SeenStamp {
 export interface Read {
   readonly key: string;
   readonly begun: number;
-  /** The highest stamp that a read of this key had returned before this one began. */
+  /** The highest stamp of a value that a read of this key had returned before this one began. */
   readonly seenBefore: SeenStamp;
+  /** The same of a read that found nothing. */
+  readonly goneBefore: SeenStamp;
 }
 
 interface KeyHistory {
   readonly writes: Write[];
   seen: SeenStamp;
+  gone: SeenStamp;
 }
 
 const NEVER: SeenStamp = { counter: 0, node: 0 };
@@ -60,16 +63,24 @@ export class Ledger {
   }
 
   beginRead(key: string): Read {
-    return { key, begun: ++this.#moment, seenBefore: this.#history(key).seen };
+    const { seen, gone } = this.#history(key);
+    return { key, begun: ++this.#moment, seenBefore: seen, goneBefore: gone };
   }
 
-  /** Judges what a read returned. The sentence names the broken promise; undefined when there is none. */
+  /**
+   * Judges what a read returned. The sentence names the broken promise; undefined when there is none.
+   *
+   * The stamp of an absent key is a bound, the floor of a replica: nothing at or below it comes back. It may be lower at the
+   * next replica, where less was purged, so a read that finds nothing is held against values that were seen only.
+   */
   judge(read: Read, value: string | undefined, stamp: SeenStamp): string | undefined {
     const history = this.#history(read.key);
     const where = `${read.key} at ${stamp.counter}/${stamp.node}`;
-    const { seenBefore } = read;
-    if (order(stamp, seenBefore) < 0) return `${where}: a read had returned ${seenBefore.counter}/${seenBefore.node}`;
-    if (order(stamp, history.seen) > 0) history.seen = stamp;
+    const { seenBefore, goneBefore } = read;
+    if (order(stamp, seenBefore) < 0) return `${where}: a read had returned ${textOf(seenBefore)}`;
+    if (value !== undefined && order(stamp, goneBefore) <= 0) return `${where}: it was gone at ${textOf(goneBefore)}`;
+    const side = value === undefined ? 'gone' : 'seen';
+    if (order(stamp, history[side]) > 0) history[side] = stamp;
     const mustBe = history.writes.filter((write) => write.outcome === 'acknowledged' && write.ended < read.begun);
     const candidates = history.writes.filter((write) => write.value === value);
     const text = value === undefined ? 'nothing' : value.slice(0, 40);
@@ -119,7 +130,7 @@ export class Ledger {
   #history(key: string): KeyHistory {
     let history = this.#keys.get(key);
     if (history === undefined) {
-      history = { writes: [], seen: NEVER };
+      history = { writes: [], seen: NEVER, gone: NEVER };
       this.#keys.set(key, history);
     }
     return history;
@@ -138,4 +149,8 @@ function mayStand(write: Write, acknowledged: readonly Write[]): boolean {
 
 function order(left: SeenStamp, right: SeenStamp): number {
   return left.counter - right.counter || left.node - right.node;
+}
+
+function textOf(stamp: SeenStamp): string {
+  return `${stamp.counter}/${stamp.node}`;
 }

@@ -25,7 +25,6 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: COORDINATOR,
     find: '(frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member); else { operation.holders',
     replace: 'false) this.#failMember(operation, member); else { operation.holders',
-    isSeldomMet: true,
   },
   {
     name: 'late-answer-to-another-read',
@@ -41,7 +40,6 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/local-reads.js',
     find: 'const { durable } = found;',
     replace: 'const durable = true;',
-    isSeldomMet: true,
   },
   {
     name: 'replica-speaks-of-what-is-not-durable',
@@ -50,7 +48,6 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/replica.js',
     find: 'const durable = !has || found.durable;',
     replace: 'const durable = true;',
-    isSeldomMet: true,
   },
   {
     name: 'held-replies-leave-early',
@@ -59,7 +56,6 @@ export const READ_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/held-replies.js',
     find: 'index < this.#lsns.length && this.#lsns[index] <= lsn',
     replace: 'index < this.#lsns.length',
-    isSeldomMet: true,
   },
   {
     name: 'always-agreed',

@@ -12,7 +12,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/storage/store.js',
     find: "return this.#options.durability === 'sync' ? writer.syncedLsn : writer.writtenLsn;",
     replace: 'return writer.writtenLsn;',
-    isSeldomMet: true,
   },
   {
     name: 'sync-covers-what-came-later',
@@ -21,7 +20,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: WRITER,
     find: 'this.syncedLsn = this.#syncMark.lsn;',
     replace: 'this.syncedLsn = this.writtenLsn;',
-    isSeldomMet: true,
   },
   {
     name: 'one-of-two-files-synced',
@@ -30,7 +28,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     file: WRITER,
     find: 'if (--this.#syncsRunning === 0)',
     replace: 'if (--this.#syncsRunning === this.#syncing.length - 1)',
-    isSeldomMet: true,
   },
   {
     name: 'failed-sync-forgiven',

@@ -12,7 +12,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/storage/found-record.js',
     find: 'this.counter = this.lost ? 0 : floors.counters[partition];',
     replace: 'this.counter = 0;',
-    isSeldomMet: true,
   },
   {
     name: 'floor-lets-old-versions-in',
@@ -30,7 +29,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: PURGER,
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace: '',
-    isSeldomMet: true,
   },
   {
     name: 'purge-on-the-evidence-of-one',
@@ -40,7 +38,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     find: 'evidenceLsn = Math.min(evidenceLsn, peers[member]?.evidence.of(partition) ?? 0);',
     replace:
       'evidenceLsn = Math.min(store.syncedLsn, Math.max(...others.get(partition).map((m) => peers[m]?.evidence.of(partition) ?? 0)));',
-    isSeldomMet: true,
   },
   {
     name: 'purged-tombstone-dropped-in-compaction',
@@ -49,7 +46,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: CATALOG,
     find: 'if (kind === RecordKind.tombstone) return Fate.carry;',
     replace: 'if (kind === RecordKind.tombstone) return Fate.drop;',
-    isSeldomMet: true,
   },
   {
     name: 'comparison-fetches-nothing',
@@ -58,7 +54,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'focus.missing = missingVersions(own, versions, audit.floorOf(focus.partition), (hash) => lost.has(hash));',
     replace: 'focus.missing = [];',
-    isSeldomMet: true,
   },
   {
     name: 'comparison-blind-to-stamps',
@@ -67,7 +62,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/audit/peer-audit.js',
     find: 'const different = new Set(differing);',
     replace: 'const different = new Set(); differing = [];',
-    isSeldomMet: true,
   },
   {
     name: 'expired-value-comes-back',
@@ -76,7 +70,6 @@ export const UPKEEP_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/read-operation.js',
     find: '(this.expiresAtMs === 0 || this.expiresAtMs > wallMs)',
     replace: 'true',
-    isSeldomMet: true,
   },
   {
     name: 'stamped-again-without-deadline',

@@ -69,7 +69,6 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     file: COORDINATOR,
     find: 'if (target === undefined || queue.deadlineMs(slot) > nowMs)',
     replace: 'if (true)',
-    isSeldomMet: true,
   },
   {
     name: 'forwarder-resends-write',
@@ -85,7 +84,6 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     file: 'dist/src/replication/forwarder.js',
     find: 'if (write && this.#isUnderWayElsewhere(target, hash, member))',
     replace: 'if (false)',
-    isSeldomMet: true,
   },
   {
     name: 'forwarder-lost-as-not-applied',
