@@ -131,7 +131,7 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     onLogging: (next, lsn) => replication.onLogging(next, lsn),
     onEpoch: (next) => {
       options.onEpoch(next);
-      if (memberNumber(next, rooms.identity.uuid) === 0) return;
+      // A node that was removed counts its last writes by the owners that there are, like anybody who is none.
       membership.setMembers(placesOf(next));
       replication.onEpoch(next);
       transfers.onEpoch(next);

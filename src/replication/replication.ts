@@ -160,6 +160,14 @@ export class Replication {
     return this.writes.hasPendingIn(partition) || this.counters.adds.hasPendingIn(partition);
   }
 
+  /**
+   * From where on in the log an owner of a partition is to be sent what this node coordinated. Hot while it catches up.
+   * What was dropped here was handed over before, and may be deleted and purged by now.
+   */
+  owedFrom(owner: number, partition: number): number {
+    return Math.max(this.#ownedSince.of(owner, partition), this.#options.store.droppedLsn(partition));
+  }
+
   /** Requests of clients that are not answered yet. */
   get pending(): number {
     return (
@@ -309,9 +317,7 @@ export class Replication {
     if (cursor.node !== this.#options.self) return false;
     const hash = recordHash(cursor.kind, bytes, view, cursor.keyStart, cursor.keyLength, this.hashSeed);
     if (!this.sets.ofHash(hash).members.includes(peer)) return false;
-    const partition = partitionOfHash(hash, this.sets.partitions);
-    // What was dropped here was handed over before, and may be deleted and purged by now.
-    return cursor.lsn > Math.max(this.#ownedSince.of(peer, partition), this.#options.store.droppedLsn(partition));
+    return cursor.lsn > this.owedFrom(peer, partitionOfHash(hash, this.sets.partitions));
   }
 
   readonly #sweep = (): void => {

@@ -56,7 +56,7 @@ export class BareActor implements Actor {
   act(): void {
     if (this.#context.world.nowMs < this.#restUntilMs) return;
     const random = this.#random;
-    const name = random.pick(this.#context.cluster.names);
+    const name = random.pick(this.#context.cluster.admitted);
     const connection = this.#connection(name);
     if (connection === undefined) return;
     if (random.chance(0.02)) {

@@ -1,4 +1,4 @@
-import { CounterEntryList } from '@memdb/protocol';
+import { CounterEntryList, partitionOfHash } from '@memdb/protocol';
 import { entryGeneration, recordHash } from '../../src/model/counter-entry.js';
 import {
   ENTRY_ID_BYTES,
@@ -125,10 +125,17 @@ export function checkCursors(world: SimWorld, cluster: SimCluster, evicts: boole
       if (cursor.node !== node.number || cursor.counter === 0) continue;
       const { bytes, view } = cursor.segment;
       const hash = recordHash(cursor.kind, bytes, view, cursor.keyStart, cursor.keyLength, replication.hashSeed);
-      for (const member of replication.sets.ofHash(hash).members) {
+      const partition = partitionOfHash(hash, replication.sets.partitions);
+      // Owners of a change that is pending come to hold it by and by.
+      for (const member of replication.sets.preference(partition)) {
         if (member === node.number || cursor.lsn > (replication.streams[member]?.acknowledgedLsn ?? 0)) continue;
-        const peer = running.find(({ number }) => number === member);
+        if (cursor.lsn <= replication.owedFrom(member, partition)) continue;
+        const peer = running.find((other) => {
+          return other.number === member && other.replication?.sets.epoch === replication.sets.epoch;
+        });
         if (peer === undefined || holds(peer, hash, cursor, evicts)) continue;
+        // Purged somewhere, on evidence about all owners that there were: whoever became one since may never have had it.
+        if (running.some((other) => isPurged(other, hash, cursor))) continue;
         const key = Buffer.from(bytes.subarray(cursor.keyStart, cursor.keyStart + cursor.keyLength)).toString();
         broken.add(
           `member ${node.number} takes @${cursor.counter}/${cursor.node} (LSN ${cursor.lsn}) for acknowledged by member ${member}, which does not hold it`,
@@ -138,6 +145,13 @@ export function checkCursors(world: SimWorld, cluster: SimCluster, evicts: boole
       }
     }
   }
+}
+
+/** Whether a node knows a record only as one that it has purged. */
+function isPurged({ store }: Node, hash: number, record: Record): boolean {
+  if (store === undefined) return false;
+  const { bytes, view } = record.segment;
+  return !store.lookup(hash, bytes, view, record.keyStart, record.keyLength) && orderOf(store.found, record) >= 0;
 }
 
 interface Record {

@@ -23,7 +23,7 @@ export function readAll(
   const ask = (again: boolean): Map<string, BareReply> => {
     const replies = new Map<string, BareReply>();
     for (const key of keys) {
-      const client = session.to(world.random.pick(cluster.names));
+      const client = session.to(world.random.pick(cluster.members));
       const done = (reply: BareReply): void => {
         replies.set(key, reply);
       };

@@ -75,7 +75,7 @@ export class FloorWatch {
   };
 
   #check(name: string, store: Store, partition: number, floor: SeenStamp, keys: readonly HashedKey[]): void {
-    const others = this.#cluster.names.filter((other) => other !== name);
+    const others = this.#othersOf(name, partition);
     for (const key of keys) {
       for (const other of others) {
         const held = this.#valueAt(other, key);
@@ -88,6 +88,22 @@ export class FloorWatch {
         );
       }
     }
+  }
+
+  /**
+   * The owners beside this one, and those who were, as it sees them, that are in its epoch. Nobody else's version counts:
+   * it was taken for a change that was aborted.
+   */
+  #othersOf(name: string, partition: number): string[] {
+    const { topology, number, replication } = this.#cluster.node(name);
+    if (topology === undefined || replication?.sets.preference(partition).includes(number) !== true) return [];
+    const { members } = replication.sets.ofPartition(partition);
+    const former = topology.former.filter((entry) => entry.partition === partition).map(({ node }) => node);
+    const numbers = new Set([...members, ...former]);
+    return this.#cluster.names.filter((other) => {
+      const { number: its, topology: seen } = this.#cluster.node(other);
+      return other !== name && numbers.has(its) && seen?.epoch === topology.epoch;
+    });
   }
 
   /** A value that does not expire and is durable, at a node whose bits do not flip. */

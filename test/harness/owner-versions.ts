@@ -1,7 +1,8 @@
-import { keyHash } from '@memdb/protocol';
+import { keyHash, partitionOfHash } from '@memdb/protocol';
 import { lengthOf, RecordKind, recordKindLength } from '../../src/model/record.js';
 import type { FoundRecord } from '../../src/storage/found-record.js';
 import { COPY_ID_FIRST, compressedPath, segmentPath } from '../../src/storage/segment-header.js';
+import { rowOf } from '../../src/topology/epoch-roles.js';
 import type { SeenStamp } from './history.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimWorld } from './sim-world.js';
@@ -22,15 +23,17 @@ export interface HeldVersion {
 
 export type OwnerVersion = 'down' | HeldVersion;
 
-/** What each owner of a key holds right now. */
+/** What each owner of a key in the newest epoch holds right now; those of a change that is pending are none yet. */
 export function ownersOf(world: SimWorld, cluster: SimCluster, key: string): OwnerVersion[] {
   const bytes = Buffer.from(key);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const running = cluster.names.map((name) => ({ name, node: cluster.node(name) }));
-  const placed = running.find(({ node }) => node.replication !== undefined)?.node.replication;
-  if (placed === undefined) return [];
-  const hash = keyHash(bytes, view, 0, bytes.length, placed.hashSeed);
-  return placed.sets.ofHash(hash).members.map((member): OwnerVersion => {
+  // What is acknowledged in an earlier epoch stands on a majority of the owners of each later one too.
+  const { topology } = cluster;
+  if (topology === undefined) return [];
+  const hash = keyHash(bytes, view, 0, bytes.length, topology.hashSeed);
+  const row = rowOf(topology.owners, topology.replicas, partitionOfHash(hash, topology.partitions));
+  return [...row].map((member): OwnerVersion => {
     const owner = running.find(({ node }) => node.number === member);
     const store = owner?.node.store;
     if (owner === undefined || store === undefined || !world.isRunning(owner.name)) return 'down';

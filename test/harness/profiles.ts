@@ -44,6 +44,10 @@ export interface Profile {
   /** Counters that are counted with beside all else, and the mean time between two requests about them. */
   readonly counters: number;
   readonly counterMs: number;
+  /** Nodes that wait to join. */
+  readonly spares: number;
+  /** Mean time between two changes of who owns what; 0: that stays. */
+  readonly moveMs: number;
 }
 
 type ProfileMaker = (random: SimRandom) => Profile;
@@ -82,6 +86,8 @@ const mixed: ProfileMaker = (random) => {
     epochMs: 0,
     counters: 2,
     counterMs: 60,
+    spares: 0,
+    moveMs: 0,
   };
 };
 
@@ -277,6 +283,21 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
   },
   /** Epochs follow each other, proposed by several nodes at once; who owns what stays. */
   epochs: (random) => ({ ...mixed(random), epochMs: random.pick([50, 200, 800]) }),
+  /** Partitions move: nodes join, leave, are removed and replaced, weights change, and changes are aborted. */
+  moves: (random) => ({
+    ...mixed(random),
+    nodes: 3,
+    spares: 1 + random.below(3),
+    keys: random.pick([12, 60, 200]),
+    partitions: random.pick([4, 16]),
+    ttlShare: random.pick([0, 0, 0, 0.1]),
+    syncMsMax: random.pick([3, 15, 40]),
+    operations: 3000,
+    loadMs: 10_000,
+    moveMs: random.pick([50, 400]),
+    faultMs: random.pick([300, 800, 2000]),
+    faults: { always: [], others: true },
+  }),
 };
 
 /** How often each is drawn when none is named. */
@@ -288,6 +309,8 @@ const DRAWN: readonly string[] = [
   'epochs',
   'counters',
   'counters',
+  'moves',
+  'moves',
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -309,4 +332,10 @@ export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
   backup: ['backups'],
   epochs: ['epochs_entered_total'],
   counters: ['counters_written_back_total', 'audit_repaired_total'],
+  moves: [
+    'transfer_partitions_total',
+    'transfer_bytes_total',
+    'transfer_partitions_dropped_total',
+    'audit_purged_total',
+  ],
 };

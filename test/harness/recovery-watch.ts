@@ -1,4 +1,4 @@
-import { keyHash } from '@memdb/protocol';
+import { keyHash, partitionOfHash } from '@memdb/protocol';
 import { RecordKind } from '../../src/model/record.js';
 import type { Node } from '../../src/node.js';
 import type { BrokenPromises } from './broken-promise.js';
@@ -31,6 +31,11 @@ export class RecoveryWatch {
     this.#broken = broken;
   }
 
+  /** The disk of a node is empty from now on: it comes back as another one. */
+  forget(name: string): void {
+    this.#remembered.delete(name);
+  }
+
   /** The process ends now. */
   onEnd(name: string, node: Node): void {
     const { store } = node;
@@ -39,7 +44,7 @@ export class RecoveryWatch {
     const absent = new Map<string, SeenStamp>();
     for (const key of this.#keys) {
       const held = versionOf(node, key);
-      if (held === undefined) continue;
+      if (held === undefined || isDropped(node)) continue;
       if (!isHeld(node)) absent.set(key, held);
       else if (this.#forgets ? store.found.lsn <= store.syncedLsn : store.found.durable) versions.set(key, held);
     }
@@ -73,6 +78,15 @@ export class RecoveryWatch {
       this.#broken.add(`${name} goes on from counter ${current} although it had stamped ${remembered.stamped}`);
     }
   }
+}
+
+/** Whether the last lookup found what was dropped with its partition, and is still being forgotten. */
+function isDropped({ store, replication }: Node): boolean {
+  if (store === undefined || replication === undefined) return false;
+  const { keyStart, keyLength, bytes, view, lsn } = store.found;
+  if (lsn === 0) return false;
+  const { partitions, hashSeed } = store.placement;
+  return lsn <= store.droppedLsn(partitionOfHash(keyHash(bytes, view, keyStart, keyLength, hashSeed), partitions));
 }
 
 /** Whether the last lookup found a record. */

@@ -1,3 +1,4 @@
+import type { WireTopology } from '@memdb/protocol';
 import { createNode, type Node } from '../../src/node.js';
 import type { Departure } from '../../src/node-departure.js';
 import type { NodeConfig } from '../../src/node-options.js';
@@ -29,6 +30,8 @@ export interface SimClusterOptions {
   /** A process ends now, however; and one has recovered what its disk holds. */
   readonly onEnd?: (name: string, node: Node) => void;
   readonly onRecovered?: (name: string, node: Node) => void;
+  /** A process is to be started. */
+  readonly onStarting?: (name: string) => void;
   /** Every line that a node logs. */
   readonly onLine?: (name: string, line: RecordedLine) => void;
 }
@@ -44,6 +47,8 @@ export class SimCluster {
   readonly #options: SimClusterOptions;
   readonly #nodes: Map<string, Node> = new Map();
   readonly #ports: Map<string, SimPorts> = new Map();
+  /** Whoever was a founder, and lost its disk, is none any more. */
+  readonly #wiped: Set<string> = new Set();
 
   constructor(world: SimWorld, options: SimClusterOptions) {
     this.world = world;
@@ -55,8 +60,32 @@ export class SimCluster {
     return this.#options.durability ?? 'sync';
   }
 
+  /** The newest epoch that any node is in; undefined before there is one. */
+  get topology(): WireTopology | undefined {
+    let newest: WireTopology | undefined;
+    for (const { topology } of this.#nodes.values()) {
+      if (topology !== undefined && topology.epoch > (newest?.epoch ?? 0)) newest = topology;
+    }
+    return newest;
+  }
+
+  /** The nodes that are in the newest epoch, whatever their standing; all there are before there is one. */
+  get members(): readonly string[] {
+    const { topology } = this;
+    if (topology === undefined) return this.names;
+    const uuids = new Set(topology.nodes.map(({ uuid }) => uuid));
+    return this.names.filter((name) => uuids.has(this.#nodes.get(name)?.uuid ?? ''));
+  }
+
+  /** The nodes that are in the cluster, or were until they were removed; all there are before there is one. */
+  get admitted(): readonly string[] {
+    const admitted = this.names.filter((name) => (this.#nodes.get(name)?.number ?? 0) !== 0);
+    return admitted.length === 0 ? this.names : admitted;
+  }
+
+  /** Owners of each partition. */
   get replicationFactor(): number {
-    return Math.min(this.#options.replicationFactor ?? 3, this.names.length);
+    return this.topology?.replicas ?? 0;
   }
 
   node(name: string): Node {
@@ -74,6 +103,7 @@ export class SimCluster {
   /** Starts nodes, on their own names as hosts or another one, or saying that they are there. A failure is thrown. */
   start(names: readonly string[] = this.names, host?: string, advertised?: string): void {
     for (const name of names) {
+      this.#options.onStarting?.(name);
       const ports = this.world.createPorts(name);
       this.#ports.set(name, ports);
       const { onLine } = this.#options;
@@ -119,7 +149,7 @@ export class SimCluster {
   }
 
   /** Runs until the named nodes serve and reach one another. Throws after 30 virtual seconds. */
-  awaitReady(names: readonly string[] = this.names): void {
+  awaitReady(names: readonly string[] = this.#expected): void {
     const ready = (): boolean =>
       names.every((name) => {
         const node = this.node(name);
@@ -133,6 +163,12 @@ export class SimCluster {
     if (this.world.runUntil(ready, this.world.nowMs + 30_000)) return;
     const states = names.map((name) => `${name}: ${this.node(name).ready() ?? 'ready'}`);
     throw new Error(`the cluster is not ready after 30 s: ${states.join('; ')}\n${this.log(names)}`);
+  }
+
+  /** Empties the disk of a node that is down: it comes back as another one, which waits to be admitted. */
+  wipe(name: string): void {
+    this.world.disk(name).wipe();
+    this.#wiped.add(name);
   }
 
   crash(name: string, options?: SimCrashOptions): void {
@@ -167,9 +203,18 @@ export class SimCluster {
       .join('\n');
   }
 
+  /** Who is to be ready: the founders, and whoever was admitted since. */
+  get #expected(): readonly string[] {
+    const { members, names } = this;
+    const founders = names.slice(0, this.#options.founders ?? names.length);
+    return this.topology === undefined ? founders : members;
+  }
+
   #config(name: string, host: string, advertised: string): NodeConfig {
     const options = this.#options;
     const founders = options.founders ?? options.nodes;
+    const known = options.seeds ?? this.names;
+    const seeds = this.#wiped.has(name) ? [...known.filter((seed) => seed !== name), name] : known;
     return {
       node: {
         listen: { host, port: SIM_PORT },
@@ -181,7 +226,7 @@ export class SimCluster {
       },
       cluster: {
         name: 'sim',
-        seeds: (options.seeds ?? this.names).map((seed) => ({ host: seed, port: SIM_PORT })),
+        seeds: seeds.map((seed) => ({ host: seed, port: SIM_PORT })),
         founders,
         replicationFactor: options.replicationFactor ?? 3,
         partitions: options.partitions ?? 16,

@@ -12,6 +12,7 @@ import { FaultPlan } from './fault-plan.js';
 import { readAll } from './final-read.js';
 import { FloorWatch } from './floor-watch.js';
 import { Journal } from './journal.js';
+import { Mover } from './mover.js';
 import { Operator } from './operator.js';
 import { MUST_RISE, PROFILES, profileNameOf } from './profiles.js';
 import { RecoveryWatch } from './recovery-watch.js';
@@ -34,6 +35,8 @@ const CONVERGE_MS = 30_000;
 const STEP_MS = 250;
 /** How often in a run the cursors are compared with what the peers hold. */
 const CURSOR_CHECKS = 3;
+/** By then a change that was begun must have come to its end. */
+const MOVED_MS = 60_000;
 /** The scrub has gone over everything by then, and what was lost has come back from others. */
 const ROT_HEALED_MS = 60_000;
 /** Sweeps of deadlines, latency, and a callback that had to wait its turn. */
@@ -142,6 +145,7 @@ class Run {
   /** Nothing acknowledged may be lost by a power cut: not so in mode `interval`, which has none then. */
   readonly #lasting: boolean;
   readonly #operator: Operator | undefined;
+  readonly #mover: Mover | undefined;
 
   constructor(world: SimWorld, workload: string, options: SimulateOptions, broken: BrokenPromises, journal: Journal) {
     const { random } = world;
@@ -158,10 +162,11 @@ class Run {
     this.#activity = new Activity(MUST_RISE[workload] ?? []);
     const watch = new RecoveryWatch(this.#keys, this.#forgets, broken);
     const epochs = new EpochWatch(broken);
-    const { nodes, valueBytesMax, segmentBytes, partitions, compression } = profile;
+    const { nodes, spares, valueBytesMax, segmentBytes, partitions, compression } = profile;
     const { memoryBytesMax, entriesMax, eviction } = profile;
     this.#cluster = new SimCluster(world, {
-      nodes,
+      nodes: nodes + spares,
+      founders: nodes,
       durability: this.#lasting ? 'sync' : 'interval',
       segmentBytes,
       valueBytesMax,
@@ -174,6 +179,7 @@ class Run {
         watch.onEnd(name, node);
         this.#activity.onEnd(this.#cluster, name);
       },
+      onStarting: (name) => this.#mover?.onStarting(name),
       onRecovered: (name, node) => watch.onStart(name, node),
       isExpectedEnd: FaultPlan.isExpectedEnd,
       isExpectedRefusal: FaultPlan.isExpectedRefusal,
@@ -192,6 +198,10 @@ class Run {
     this.faults = new FaultPlan(world, this.#cluster, faultOptions, journal);
     const { epochMs } = profile;
     if (epochMs !== 0) this.#operator = new Operator(world, this.#cluster, journal, epochMs);
+    if (profile.moveMs !== 0) {
+      const onWiped = (name: string): void => watch.forget(name);
+      this.#mover = new Mover(world, this.#cluster, journal, { intervalMs: profile.moveMs, onWiped });
+    }
     const clients = profile.bareClients + profile.realClients;
     const workloadOptions = {
       bareClients: profile.bareClients,
@@ -231,6 +241,7 @@ class Run {
     this.#counters.run(endMs + CALM_MS);
     this.faults.run(endMs);
     this.#operator?.run(endMs);
+    this.#mover?.run(endMs);
     this.#floors.run(endMs + CALM_MS);
     for (let check = 1; check <= CURSOR_CHECKS; check++) {
       await world.play(endMs - (this.#loadMs * (CURSOR_CHECKS - check)) / CURSOR_CHECKS);
@@ -247,7 +258,21 @@ class Run {
     this.faults.heal();
     this.#cluster.awaitReady();
     await world.play(world.nowMs + SETTLE_MS / 2);
+    this.#endMoves();
     this.#judge();
+  }
+
+  /** What was begun comes to its end once everything has healed. */
+  #endMoves(): void {
+    const mover = this.#mover;
+    if (mover === undefined) return;
+    const world = this.#world;
+    for (let waitedMs = 0; waitedMs < MOVED_MS && !mover.isAtRest; waitedMs += STEP_MS) {
+      mover.finish();
+      world.run(world.nowMs + STEP_MS);
+    }
+    if (!mover.isAtRest) this.#broken.add(`a change is pending ${MOVED_MS / 1000} s after everything healed`);
+    this.#cluster.awaitReady();
   }
 
   #checkCursors(): void {
@@ -267,7 +292,7 @@ class Run {
     for (const what of this.load.unanswered()) broken.add(`never answered: ${what}`);
     for (const [name, error] of cluster.fatal) broken.add(`${name} ended: ${error.stack ?? error.message}`);
     const idle = (): boolean =>
-      cluster.names.every(
+      cluster.members.every(
         (name) => cluster.node(name).replication?.streams.every((stream) => stream?.idle !== false) === true,
       );
     if (!world.runUntil(idle, world.nowMs + CATCH_UP_MS)) {
@@ -294,7 +319,8 @@ class Run {
     checkRegular(history, { movedClocks: movesClocks, evicts }, broken);
     if (!movesClocks) checkExpiry(history, broken);
     checkScans(history, evicts, broken);
-    checkHistory(history, final, this.#lasting, evicts, broken);
+    const lasting = this.#lasting && this.#mover?.hasRemovedDead !== true;
+    checkHistory(history, final, lasting, evicts, broken);
   }
 }
 

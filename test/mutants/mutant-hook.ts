@@ -1,11 +1,11 @@
 /** The loader hook of `plantMutant`; runs on a thread of its own. */
 import type { LoadHook } from 'node:module';
 import type { MessagePort } from 'node:worker_threads';
-import type { PlantOrder } from './plant-mutant.js';
+import type { Edit } from './mutants.js';
 import { replaceOnce } from './replace-once.js';
 
 interface HookData {
-  readonly order: PlantOrder;
+  readonly order: Edit;
   readonly port: MessagePort;
 }
 

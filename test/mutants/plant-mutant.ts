@@ -1,13 +1,6 @@
 import { register } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
-import { mutantOf } from './mutants.js';
-
-/** What the loader hook is told, and tells back. */
-export interface PlantOrder {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+import { type Edit, mutantOf } from './mutants.js';
 
 export interface Planted {
   /** Resolves when the module was loaded with the bug in it; rejects when it was not loaded, or the text not found. */
@@ -19,12 +12,21 @@ export interface Planted {
  * the file to the engine. Nothing on disk changes, and no switch exists that a release could carry.
  */
 export function plantMutant(name: string): Planted {
-  const { file, find, replace } = mutantOf(name);
+  const { also = [], ...edit } = mutantOf(name);
+  const planted = [edit, ...also].map((one) => plant(name, one));
+  return {
+    confirm: async () => {
+      for (const { confirm } of planted) await confirm();
+    },
+  };
+}
+
+function plant(name: string, { file, find, replace }: Edit): Planted {
   const { port1, port2 } = new MessageChannel();
   const answer = new Promise<string>((resolve) => {
     port1.once('message', resolve);
   });
-  const order: PlantOrder = { file, find, replace };
+  const order: Edit = { file, find, replace };
   register('./mutant-hook.js', import.meta.url, { data: { order, port: port2 }, transferList: [port2] });
   return {
     confirm: async () => {

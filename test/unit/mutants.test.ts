@@ -3,10 +3,12 @@ import test from 'ava';
 import { MUTANTS } from '../mutants/mutants.js';
 import { replaceOnce } from '../mutants/replace-once.js';
 
-for (const { name, why, file, find, replace } of MUTANTS) {
+for (const { name, why, also = [], ...edit } of MUTANTS) {
   test(`the mutant ${name} finds its place in the compiled code`, (t) => {
-    const source = readFileSync(file, 'utf8');
-    t.not(replaceOnce(source, find, replace), source);
+    for (const { file, find, replace } of [edit, ...also]) {
+      const source = readFileSync(file, 'utf8');
+      t.not(replaceOnce(source, find, replace), source);
+    }
     t.regex(why, /^[A-Z].*\.$/);
   });
 }

@@ -1,4 +1,5 @@
-import type { WireTopology } from '@memdb/protocol';
+import { strict as assert } from 'node:assert';
+import type { WireFormerOwner, WireTopology } from '@memdb/protocol';
 import type { LamportClock } from '../../model/lamport-clock.js';
 import { TRANSFER_BYTES_PER_SECOND, TRANSFER_FILLS_MAX } from '../../model/limits.js';
 import {
@@ -127,6 +128,11 @@ export class Taking {
         return [plan.partition, new PartitionFill(plan, audit.keysOf(plan.partition) === 0, options)];
       }),
     );
+    for (const { plan } of this.#fills.values()) {
+      // Who owns nothing yet has no evidence of anything (mechanisms: Purging tombstones).
+      const isNew = !plan.isOwner && !topology.former.some((entry) => isOf(entry, plan.partition, self));
+      assert(!isNew || audit.floorOf(plan.partition).counter === 0, `partition ${plan.partition} has a floor already`);
+    }
     this.#full = new Set(this.#ledger.read(this.#begun).filter((partition) => this.#fills.has(partition)));
     this.#active.clear();
     this.#waiting = [...this.#fills.values()].filter(({ plan }) => !this.#full.has(plan.partition));
@@ -203,4 +209,8 @@ export class Taking {
     }
     if (isOwn) this.#options.onReturned();
   }
+}
+
+function isOf({ partition, node }: WireFormerOwner, itsPartition: number, itsNode: number): boolean {
+  return partition === itsPartition && node === itsNode;
 }

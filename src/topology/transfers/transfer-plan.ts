@@ -1,5 +1,5 @@
 import type { WireTopology } from '@memdb/protocol';
-import { rowOf } from '../epoch-roles.js';
+import { nodeOf, rowOf } from '../epoch-roles.js';
 
 /** A partition whose owners are changing, as one of the next owners sees it. */
 export interface FillPlan {
@@ -42,10 +42,12 @@ export function formerPartitions(topology: WireTopology, self: number): number[]
  * so that it is not taken for what it will hold as an owner: leavings of a change that was aborted. Deletions that
  * would hide them were purged since, perhaps. `filling` is the change that it fills partitions for now; 0: none.
  *
- * Of partitions that it owned, and that the epoch says so of, nothing is purged: those it keeps.
+ * Of partitions that it owned, and that the epoch says so of, nothing is purged: those it keeps. A node that was removed
+ * is never asked to own anything again, and keeps what it has for people to look at.
  */
 export function leavingsBefore(topology: WireTopology, self: number, filling: number): number[] {
   const { pending, owners, replicas, partitions } = topology;
+  if (nodeOf(topology, self) === undefined) return [];
   const isFilled = pending !== undefined && pending.begun === filling;
   const former = new Set(topology.former.flatMap(({ partition, node }) => (node === self ? [partition] : [])));
   const leavings: number[] = [];
