@@ -12,7 +12,7 @@ import {
   recordNode,
 } from '../model/record.js';
 import type { Catalog } from './catalog.js';
-import { encodeFloor, type Floor, isRecordPurgedBy } from './floors.js';
+import { encodeFloor, type Floor, floorMetaName, isRecordPurgedBy, type KeptFloor } from './floors.js';
 import type { FoundRecord } from './found-record.js';
 import type { LostKey } from './lost-keys.js';
 import { carryOutPurge, FLOOR_RECORD_BYTES, planPurge } from './purge.js';
@@ -199,6 +199,23 @@ export class VersionAudit {
     if (plan.floor.counter > clock) throw new Error(`floor ${plan.floor.counter} is above an owner's clock, ${clock}`);
     carryOutPurge(this.#catalog, partition, plan, (name, floor) => this.#metas.putMeta(name, encodeFloor(floor)));
     return plan.versions;
+  }
+
+  /**
+   * Takes over the floor of an owner all of whose state is held here, where there is none yet. Nothing is erased: what was
+   * taken and lies at or below it goes with the first purge. False when there is no room for it.
+   *
+   * Only for who has just taken all that this owner holds, after it had that floor: it then knows what the owner knows,
+   * the outcome of everything at or below (docs/epochs.md). Taking it over with less loses acknowledged writes.
+   */
+  adoptFloor(partition: number, floor: Floor): boolean {
+    const own = this.floorOf(partition);
+    if (own.counter !== 0 || own.cutoffMs !== 0 || (floor.counter === 0 && floor.cutoffMs === 0)) return true;
+    if (this.#metas.room(FLOOR_RECORD_BYTES, RecordKind.tombstone) !== 'ok') return false;
+    const kept: KeptFloor = { ...floor, lsn: 0 };
+    this.#metas.putMeta(floorMetaName(partition), encodeFloor(kept));
+    this.#catalog.purge(partition, kept);
+    return true;
   }
 
   /**

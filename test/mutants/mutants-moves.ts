@@ -35,6 +35,15 @@ export const MOVE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'floor-of-an-incomplete-owner',
+    why: 'A next owner takes over the floor of an owner before it holds what that one holds.',
+    workload: 'moves',
+    file: `${TRANSFERS}/partition-fill.js`,
+    find: 'this.#sourceFloor = theirs.floor;',
+    replace: 'this.#sourceFloor = theirs.floor; audit.adoptFloor(this.plan.partition, theirs.floor);',
+    isSeldomMet: true,
+  },
+  {
+    name: 'floor-survives-a-drop',
     why: 'A node that drops a partition keeps its floor, and answers with it when it is to own the partition again.',
     workload: 'moves',
     file: 'dist/src/storage/store.js',
@@ -92,8 +101,8 @@ export const MOVE_MUTANTS: readonly Mutant[] = [
     why: 'A source counts as soon as it has listed what it holds.',
     workload: 'moves',
     file: `${TRANSFERS}/partition-fill.js`,
-    find: "if (lacking.length === 0) this.#goOn(then); else this.#step = { kind: 'fetch', lacking, then };",
-    replace: 'this.#goOn(then);',
+    find: "if (lacking.length === 0) this.#goOn(then, nowMs); else this.#step = { kind: 'fetch', lacking, then };",
+    replace: 'this.#goOn(then, nowMs);',
     isSeldomMet: true,
   },
   {

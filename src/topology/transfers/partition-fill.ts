@@ -9,8 +9,10 @@ import {
   Opcode,
   type TransferPlace,
   type TransferVersion,
+  type WireFloor,
 } from '@memdb/protocol';
 import { AUDIT_FETCH_MAX, TRANSFER_LOOKS_MAX, TRANSFER_PAGE_BYTES, TRANSFER_WAIT_MS } from '../../model/limits.js';
+import { NO_FLOOR } from '../../storage/floors.js';
 import { ingestRecords } from '../../storage/ingest-records.js';
 import { missingVersions } from '../../storage/missing-versions.js';
 import type { Store } from '../../storage/store.js';
@@ -58,6 +60,8 @@ export class PartitionFill {
   #bulk: TransferPlace | undefined;
   #source = 0;
   #step: Step = { kind: 'compare' };
+  /** As the source told it with its table. */
+  #sourceFloor: WireFloor = NO_FLOOR;
   #isAsking = false;
   #looks = 0;
 
@@ -125,7 +129,7 @@ export class PartitionFill {
     switch (step.kind) {
       case 'compare':
         this.#send(Opcode.auditTable, encodeAuditTableRequest(partition, floor), nowMs, (answer) =>
-          this.#onTable(answer),
+          this.#onTable(answer, nowMs),
         );
         return;
       case 'page':
@@ -140,7 +144,7 @@ export class PartitionFill {
         const { low, high, position } = step;
         const request = { partition, floor, position, bucketsLow: low, bucketsHigh: high };
         this.#send(Opcode.transferList, encodeTransferListRequest(request), nowMs, (answer) =>
-          this.#onList(answer, low, high),
+          this.#onList(answer, low, high, nowMs),
         );
         return;
       }
@@ -153,7 +157,7 @@ export class PartitionFill {
       }
       case 'wait': {
         const lacking = this.#lackingOf(step.lacking);
-        if (lacking.length === 0) this.#goOn(step.then);
+        if (lacking.length === 0) this.#goOn(step.then, nowMs);
         // The source may have given it up for one that never comes here.
         else if (++this.#looks > TRANSFER_LOOKS_MAX) this.#restart();
         else this.dueMs = nowMs + TRANSFER_WAIT_MS;
@@ -183,9 +187,10 @@ export class PartitionFill {
     this.#looks = 0;
   }
 
-  #onTable({ view, start, end }: PeerAnswer): void {
+  #onTable({ view, start, end }: PeerAnswer, nowMs: number): void {
     const { audit } = this.#options.store;
     const theirs = decodeAuditTable(view, start, end, AUDIT_TABLE_WORDS);
+    this.#sourceFloor = theirs.floor;
     const own = audit.tableOf(this.plan.partition, theirs.floor);
     let low = 0;
     let high = 0;
@@ -195,7 +200,7 @@ export class PartitionFill {
       if (bucket < 32) low |= 1 << bucket;
       else high |= 1 << (bucket - 32);
     }
-    if (low === 0 && high === 0) this.#onHeld();
+    if (low === 0 && high === 0) this.#onHeld(nowMs);
     else if (this.#bulk !== undefined) this.#step = { kind: 'page' };
     else this.#step = { kind: 'list', low: low >>> 0, high: high >>> 0, position: 0 };
   }
@@ -207,11 +212,11 @@ export class PartitionFill {
     if (page.next === undefined) this.#restart();
   }
 
-  #onList({ bytes, view, start, end }: PeerAnswer, low: number, high: number): void {
+  #onList({ bytes, view, start, end }: PeerAnswer, low: number, high: number, nowMs: number): void {
     const { versions, next } = decodeTransferList(bytes, view, start, end);
     const then: Step | undefined = next === undefined ? undefined : { kind: 'list', low, high, position: next };
     const lacking = this.#lackingOf(versions);
-    if (lacking.length === 0) this.#goOn(then);
+    if (lacking.length === 0) this.#goOn(then, nowMs);
     else this.#step = { kind: 'fetch', lacking, then };
   }
 
@@ -225,20 +230,23 @@ export class PartitionFill {
     if (!this.#ingest(bytes, view, start, end, nowMs)) return;
     const rest = [...this.#lackingOf(wanted), ...lacking.slice(wanted.length)];
     const came = end > start;
-    if (rest.length === 0) this.#goOn(then);
+    if (rest.length === 0) this.#goOn(then, nowMs);
     else if (came) this.#step = { kind: 'fetch', lacking: rest, then };
     else this.#step = { kind: 'wait', lacking: rest, then };
   }
 
-  #goOn(then: Step | undefined): void {
-    if (then === undefined) this.#onHeld();
+  #goOn(then: Step | undefined, nowMs: number): void {
+    if (then === undefined) this.#onHeld(nowMs);
     else this.#step = then;
   }
 
-  /** Nothing of what the source holds is lacking here. */
-  #onHeld(): void {
-    this.verified.add(this.#source);
-    this.#source = 0;
+  /** Nothing of what the source holds is lacking here. A new owner knows what it knows from now on. */
+  #onHeld(nowMs: number): void {
+    const { isOwner, partition } = this.plan;
+    if (isOwner || this.#options.store.audit.adoptFloor(partition, this.#sourceFloor)) {
+      this.verified.add(this.#source);
+      this.#source = 0;
+    } else this.dueMs = nowMs + TRANSFER_WAIT_MS;
     this.#restart();
   }
 

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import type { WireFormerOwner, WireTopology } from '@memdb/protocol';
+import type { WireTopology } from '@memdb/protocol';
 import type { LamportClock } from '../../model/lamport-clock.js';
 import { TRANSFER_BYTES_PER_SECOND, TRANSFER_FILLS_MAX } from '../../model/limits.js';
 import {
@@ -16,7 +16,7 @@ import { ByteBudget } from './byte-budget.js';
 import { FillLedger } from './fill-ledger.js';
 import { PartitionFill } from './partition-fill.js';
 import type { PeerAsks } from './peer-asks.js';
-import { fillPlans } from './transfer-plan.js';
+import { type FillPlan, fillPlans } from './transfer-plan.js';
 
 export interface TakingOptions {
   readonly self: number;
@@ -96,8 +96,10 @@ export class Taking {
 
   onEpoch(topology: WireTopology): void {
     this.#topology = topology;
-    if (topology.pending?.begun !== this.#begun) this.#begin(topology);
-    else for (const fill of this.#fills.values()) fill.onEpoch();
+    if ((topology.pending?.begun ?? 0) !== this.#begun) {
+      this.#begin(topology);
+      for (const { plan } of this.#fills.values()) this.#assertKnowsNothing(plan);
+    } else for (const fill of this.#fills.values()) fill.onEpoch();
   }
 
   /** Asks what may be asked now. */
@@ -128,14 +130,17 @@ export class Taking {
         return [plan.partition, new PartitionFill(plan, audit.keysOf(plan.partition) === 0, options)];
       }),
     );
-    for (const { plan } of this.#fills.values()) {
-      // Who owns nothing yet has no evidence of anything (mechanisms: Purging tombstones).
-      const isNew = !plan.isOwner && !topology.former.some((entry) => isOf(entry, plan.partition, self));
-      assert(!isNew || audit.floorOf(plan.partition).counter === 0, `partition ${plan.partition} has a floor already`);
-    }
     this.#full = new Set(this.#ledger.read(this.#begun).filter((partition) => this.#fills.has(partition)));
     this.#active.clear();
     this.#waiting = [...this.#fills.values()].filter(({ plan }) => !this.#full.has(plan.partition));
+  }
+
+  /** Who owns nothing yet, and never did, has no evidence of anything (mechanisms: Purging tombstones). */
+  #assertKnowsNothing({ partition, isOwner }: FillPlan): void {
+    const { store, self } = this.#options;
+    const isFormer = this.#topology.former.some((entry) => entry.partition === partition && entry.node === self);
+    const { counter } = store.audit.floorOf(partition);
+    assert(isOwner || isFormer || counter === 0, `partition ${partition} has a floor before it is filled`);
   }
 
   #advance(fill: PartitionFill, nowMs: number): void {
@@ -209,8 +214,4 @@ export class Taking {
     }
     if (isOwn) this.#options.onReturned();
   }
-}
-
-function isOf({ partition, node }: WireFormerOwner, itsPartition: number, itsNode: number): boolean {
-  return partition === itsPartition && node === itsNode;
 }
