@@ -110,8 +110,8 @@ export const MOVE_MUTANTS: readonly Mutant[] = [
     why: 'Deletions are purged although a node that owned the partition may still hold what they hide.',
     workload: 'moves',
     file: AUDIT,
-    find: '...(former.get(partition) ?? [])',
-    replace: '',
+    find: 'new Set([...set.members, ...(former.get(partition) ?? [])]);',
+    replace: 'new Set(set.members);',
     isSeldomMet: true,
   },
   {
