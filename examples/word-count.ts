@@ -1,6 +1,6 @@
 /**
  * Counts the words of text files with counters of a running development cluster, from several writers at once, while
- * nodes are killed and started again; then compares every count with one that a single process made of the same files.
+ * nodes are killed and started again (they run below this program, and stop with it); then compares every count with one that a single process made of the same files.
  *
  *     npm start                                          # in one terminal
  *     npx tsx examples/word-count.ts FILE...             # in another
@@ -11,7 +11,7 @@
  * Options: --data DIR (default .memdb), --no-kill, --writers N (default 8), --concurrency N (adds of one writer under way,
  * default 64), --json. Ends with 0 when every count lies where it must.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -70,6 +70,9 @@ if (files.length === 0 || !(writers >= 1) || !(concurrency >= 1)) {
   process.exit(2);
 }
 
+/** Nodes that were started again; they run below this program. */
+const started: ChildProcess[] = [];
+
 /** Each run counts under names of its own. */
 const prefix = `words:${process.pid}:${Date.now()}:`;
 const words = files.flatMap((file) => wordsOf(readFileSync(file, 'utf8')));
@@ -106,6 +109,7 @@ try {
   await compareAll();
 } finally {
   await Promise.all(clients.map((client) => client.close()));
+  for (const child of started) child.kill('SIGTERM');
 }
 process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
 process.exitCode = report.outOfBounds === 0 ? 0 : 1;
@@ -196,15 +200,8 @@ function killOneNode(): void {
   const index = readCluster().nodes.findIndex(({ address }) => address === victim.address);
   const again = (): void => {
     const memdb = join(import.meta.dirname, '..', 'bin', 'memdb.js');
-    const { status, stderr } = spawnSync(process.execPath, [
-      memdb,
-      'dev',
-      'start',
-      `${index + 1}`,
-      '--data',
-      options.data,
-    ]);
-    if (status !== 0) process.stderr.write(`word-count: the node did not start again: ${stderr}\n`);
+    const command = ['dev', 'start', `${index + 1}`, '--data', options.data];
+    started.push(spawn(process.execPath, [memdb, ...command], { stdio: 'ignore' }));
   };
   setTimeout(again, 500);
 }

@@ -137,6 +137,7 @@ export class CounterLoad {
       add.answered = this.#moment++;
       add.outcome = error === undefined ? 'acknowledged' : error.outcome;
       if (error === undefined) this.done++;
+      else this.#checkRefusal(error, name);
       this.#journal.note(name, () => `add ${add.begun} of ${amount} to counter ${name}: ${error?.message ?? 'done'}`);
     };
     if (connection !== undefined) {
@@ -161,6 +162,7 @@ export class CounterLoad {
       if (quorum) ledger.reads.push({ value, begun, answered });
     };
     const onError = (error: MemDbError): void => {
+      this.#checkRefusal(error, name);
       if (error.outcome !== 'not-applied') this.#broken.add(`a read of a counter is ${error.outcome}`, name);
     };
     const onReply = ({ error, number }: BareReply): void => {
@@ -173,6 +175,11 @@ export class CounterLoad {
     }
     const counter = this.#client?.counter(name);
     counter?.get({ consistency: quorum ? 'quorum' : 'one' }).then(onValue, onError);
+  }
+
+  /** No request is malformed: whatever fails does so for a fault, or for the range. */
+  #checkRefusal({ code, message }: MemDbError, name: string): void {
+    if (code === 'bad-request' || code === 'not-supported' || code.startsWith('key-')) this.#broken.add(message, name);
   }
 
   #connection(name: string): BareClient | undefined {

@@ -1,7 +1,9 @@
+import { createClient } from '@memdb/client';
 import test from 'ava';
 import { BareClient, type BareReply, LEVEL } from '../harness/bare-client.js';
 import { SIM_PORT, SimCluster, type SimClusterOptions } from '../harness/sim-cluster.js';
 import { SimWorld } from '../harness/sim-world.js';
+import { TEST_KEYS } from '../harness/test-keys.js';
 
 const VALUE_MAX = 2n ** 63n - 1n;
 const SERIAL = 4;
@@ -121,6 +123,36 @@ test('an add that would leave the 64-bit range is refused, and what several node
   t.is(counting.add('n3', -VALUE_MAX, LEVEL.all).error, undefined);
   t.is(counting.get('n3').number, VALUE_MAX - 1n);
   t.is(cluster.fatal.size, 0);
+});
+
+test('the client library counts, at each level, and says what is no amount', async (t) => {
+  const counting = new Counting(7);
+  const { world, cluster } = counting;
+  const db = createClient({
+    ports: world.createPorts('program', true),
+    seeds: cluster.names.map((host) => ({ host, port: SIM_PORT })),
+    key: TEST_KEYS.client,
+  });
+  const settled = async <Result>(promise: Promise<Result>): Promise<Result> => {
+    world.chains++;
+    const whole = promise.finally(() => world.chains--);
+    whole.catch(() => {});
+    await world.play(world.nowMs + 3000);
+    return whole;
+  };
+  const hits = db.counter('hits');
+  await settled(hits.add(2n ** 40n));
+  await settled(hits.subtract(1n, { consistency: 'quorum' }));
+  await settled(hits.add(-1n, { consistency: 'all' }));
+  t.is(await settled(hits.get()), 2n ** 40n - 2n);
+  t.is(await settled(hits.get({ consistency: 'one' })), 2n ** 40n - 2n);
+  t.is(await settled(db.getQuorumCounter('hits')), 2n ** 40n - 2n);
+  t.is(await settled(db.counter(new Uint8Array([0, 255])).get()), 0n);
+  t.is(await settled(db.get('hits')), undefined);
+  await t.throwsAsync(settled(hits.add(2n ** 64n)), { code: 'counter-overflow' });
+  await t.throwsAsync(settled(hits.add(1 as unknown as bigint)), { message: /bigint/ });
+  await t.throwsAsync(settled(hits.add(1n, { consistency: 'serial' as 'all' })), { code: 'not-supported' });
+  await t.throwsAsync(settled(db.counter('').get()), { code: 'key-empty' });
 });
 
 test('serial adds and unknown levels are refused by name', (t) => {

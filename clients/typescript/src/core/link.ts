@@ -191,6 +191,8 @@ export class Link implements ConnectionHandler {
       case Opcode.metrics:
       case Opcode.epochChange:
       case Opcode.epochPreview:
+      case Opcode.counterAdd:
+      case Opcode.counterGet:
         writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special?.body);
         break;
       default:
