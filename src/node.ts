@@ -272,6 +272,7 @@ export class Node {
       replies,
       lamport,
       turn: this.#turn,
+      clock: this.#options.clock,
       telemetry,
       replication: () => (this.#isAdmitted ? this.#cluster?.replication : undefined),
       topology: () => (this.#isAdmitted ? this.#topology : undefined),
@@ -299,7 +300,14 @@ export class Node {
       handshake: () => this.#handshakes.asServer(),
       limits: () => this.#settings.limits,
       clientRequests,
-      adminRequests: new AdminRequests({ replies, timers, telemetry, node: this.uuid, process: this.#options.process }),
+      adminRequests: new AdminRequests({
+        replies,
+        timers,
+        telemetry,
+        node: this.uuid,
+        process: this.#options.process,
+        conflicts: () => this.#cluster?.replication.writes.conflicts,
+      }),
       lookahead: new Lookahead(() => this.#cluster?.replication),
       // Made by the time of the first connection: `listen` calls back in a later turn.
       peerRequests: () => peerRequests,

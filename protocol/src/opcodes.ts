@@ -49,6 +49,7 @@ export const Opcode = {
 
   kill: 0x60,
   metrics: 0x61,
+  conflicts: 0x62,
 
   hello: 0x70,
   welcome: 0x71,

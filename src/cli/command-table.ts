@@ -20,6 +20,8 @@ const commands: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
   ['quorum-get', async () => (await import('./commands/quorum-get.js')).registerQuorumGet],
   ['counter', async () => (await import('./commands/counter.js')).registerCounter],
   ['keys', async () => (await import('./commands/keys.js')).registerKeys],
+  ['explain', async () => (await import('./commands/explain.js')).registerExplain],
+  ['conflicts', async () => (await import('./commands/conflicts.js')).registerConflicts],
   ['kill', async () => (await import('./commands/kill.js')).registerKill],
   ['nodes', async () => (await import('./commands/nodes.js')).registerNodes],
   ['ring', async () => (await import('./commands/ring.js')).registerRing],

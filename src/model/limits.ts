@@ -234,3 +234,15 @@ export const MEMBERS_MAX = 2048;
  * many nodes start together there are as many rumors as members.
  */
 export const RUMORS_TOLD_MAX = 64;
+
+/** An operation that takes longer is logged: ten times what a quorum of busy disks takes. */
+export const SLOW_OPERATION_MS = 100;
+
+/**
+ * Writes that lost to one made without knowing them, as a node remembers them: 256 × (4 KiB of key + 2 × 256 bytes of
+ * value) = 1.2 MiB at most.
+ */
+export const CONFLICTS_KEPT = 256;
+export const CONFLICT_VALUE_BYTES_MAX = 256;
+/** Noted a second: where every write is one, copying them would cost more than they tell. All are counted. */
+export const CONFLICTS_PER_SECOND_MAX = 32;

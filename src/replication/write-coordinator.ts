@@ -12,12 +12,14 @@ import {
   recordKindLength,
 } from '../model/record.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
+import type { Turn } from '../ports/turn.js';
 import { recordIsSound } from '../storage/record-check.js';
 import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import { isEnough, type Quorum, quorumOf } from '../topology/quorum.js';
 import type { ReplicaSet, ReplicaSets } from '../topology/replica-sets.js';
 import { CommitPoints } from './commit-points.js';
+import { ConflictLog } from './conflict-log.js';
 import { hasFeatures, OLDER_OWNER } from './forwarder.js';
 import { hasLaterWrite } from './later-write.js';
 import { OvertakenWrites } from './overtaken-writes.js';
@@ -40,6 +42,7 @@ export interface WriteCoordinatorOptions {
   readonly lamport: LamportClock;
   readonly sets: ReplicaSets;
   readonly replies: Replies;
+  readonly turn: Turn;
   readonly telemetry: Telemetry;
   /** By member number; no stream for this node itself. */
   readonly streams: readonly (PeerStream | undefined)[];
@@ -71,6 +74,8 @@ export class WriteCoordinator {
   /** By set × level. */
   #quorums: Quorum[] = [];
   readonly #conflicts: Counter;
+  /** The latest of them. */
+  readonly conflicts: ConflictLog;
   readonly #restamps: Counter;
   readonly #timeouts: Counter;
 
@@ -82,6 +87,7 @@ export class WriteCoordinator {
     this.#conflicts = telemetry.counter('conflicts_total', 'Writes made without knowing the version they replaced.');
     this.#restamps = telemetry.counter('writes_restamped_total', 'Writes stamped again above a newer version.');
     this.#timeouts = telemetry.counter('writes_timed_out_total', 'Writes whose outcome was unknown at their deadline.');
+    this.conflicts = new ConflictLog(options.turn);
     this.onEpoch();
   }
 
@@ -186,11 +192,19 @@ export class WriteCoordinator {
       return;
     }
     const floor = store.found.counter;
-    if (known && token < floor) this.#conflicts.value++;
     const counter = lamport.next(floor);
     if (counter === 0) {
       replies.error(target, opcode, correlation, LEASE_SHORT);
       return;
+    }
+    if (known && token < floor) {
+      this.#conflicts.value++;
+      const { segment, offset } = store.found;
+      // Damage is never shown, and this is no place to mend it.
+      if (this.conflicts.takesMore() && segment !== undefined && recordIsSound(segment, offset)) {
+        const winner = { counter, node: self, kind, bytes, valueStart, valueLength };
+        this.conflicts.note(bytes, keyStart, keyLength, winner, store.found);
+      }
     }
     const lsn = store.append(
       kind,

@@ -2,6 +2,7 @@ import { decodeKill, FRAME_HEADER_BYTES, frameCorrelation, frameOpcode, Opcode, 
 import type { HostProcess } from '../ports/host-process.js';
 import type { Telemetry } from '../ports/telemetry.js';
 import type { Timers } from '../ports/timers.js';
+import type { ConflictLog, ConflictVersion } from '../replication/conflict-log.js';
 import type { Replies } from '../replication/replies.js';
 import { NO_PROCESS, notThisNode, unknownOpcode } from './request-errors.js';
 import type { Session } from './session.js';
@@ -14,6 +15,8 @@ export interface AdminRequestsOptions {
   readonly node: string;
   /** Undefined where the node does not own its process (tests). */
   readonly process: HostProcess | undefined;
+  /** Undefined before the node belongs to a cluster. */
+  readonly conflicts: () => ConflictLog | undefined;
 }
 
 /** Whether only administrators may send this. */
@@ -44,6 +47,10 @@ export class AdminRequests {
         if (body !== end) throw new ProtocolError('bad-request', body, 'metrics has no body');
         this.#metrics(session, correlation);
         return;
+      case Opcode.conflicts:
+        if (body !== end) throw new ProtocolError('bad-request', body, 'conflicts has no body');
+        this.#conflicts(session, correlation);
+        return;
       default:
         replies.error(session, opcode, correlation, unknownOpcode(opcode));
     }
@@ -53,6 +60,19 @@ export class AdminRequests {
     const { replies, process } = this.#options;
     if (process === undefined) replies.error(session, Opcode.metrics, correlation, NO_PROCESS);
     else replies.body(session, Opcode.metrics, 0, correlation, Buffer.from(JSON.stringify(process.metrics())));
+  }
+
+  #conflicts(session: Session, correlation: number): void {
+    const list = this.#options.conflicts()?.list() ?? [];
+    const version = ({ value, ...stamp }: ConflictVersion): object => ({ ...stamp, value: base64(value) });
+    const conflicts = list.map(({ atMs, key, winner, loser }) => ({
+      atMs,
+      key: base64(key),
+      winner: version(winner),
+      loser: version(loser),
+    }));
+    const text = JSON.stringify({ conflicts });
+    this.#options.replies.body(session, Opcode.conflicts, 0, correlation, Buffer.from(text));
   }
 
   #kill(session: Session, correlation: number, bytes: Uint8Array, view: DataView, start: number, end: number): void {
@@ -72,3 +92,7 @@ export class AdminRequests {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+function base64(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('base64');
+}

@@ -20,7 +20,9 @@ import {
   TTL_MS_MAX,
 } from '@memdb/protocol';
 import type { LamportClock } from '../model/lamport-clock.js';
+import { SLOW_OPERATION_MS } from '../model/limits.js';
 import { deadlineAfter } from '../model/record.js';
+import type { Clock } from '../ports/clock.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import { EARLIER_UNANSWERED } from '../replication/forwarder.js';
@@ -31,6 +33,7 @@ import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
 import type { ChangeRequests } from './change-requests.js';
 import { CounterRequests } from './counter-requests.js';
+import { OperationLatency } from './operation-latency.js';
 import {
   ADMINS_ONLY,
   BAD_CONSISTENCY,
@@ -61,6 +64,7 @@ export interface ClientRequestsOptions {
   readonly replies: Replies;
   readonly lamport: LamportClock;
   readonly turn: Turn;
+  readonly clock: Clock;
   readonly telemetry: Telemetry;
   /** Undefined until the cluster is founded. */
   readonly replication: () => Replication | undefined;
@@ -82,6 +86,7 @@ export class ClientRequests {
   readonly #operations: Counter[] = [];
   readonly #counters: CounterRequests;
   readonly #refused: Counter;
+  readonly #latency: OperationLatency;
 
   constructor(options: ClientRequestsOptions) {
     this.#options = options;
@@ -90,6 +95,7 @@ export class ClientRequests {
       this.#operations[Opcode[name]] = options.telemetry.counter('operations_total', 'Requests of clients.', labels);
     }
     this.#counters = new CounterRequests(options);
+    this.#latency = new OperationLatency(options.clock, options.telemetry, SLOW_OPERATION_MS);
     this.#refused = options.telemetry.counter('operations_refused_total', 'Requests refused before they began.');
   }
 
@@ -262,15 +268,17 @@ export class ClientRequests {
     const hash = keyHash(bytes, view, keyStart, keyLength, replication.hashSeed);
     const set = replication.sets.ofHash(hash);
     const deadlineMs = this.#deadlineMs(timeoutMs, limits);
+    const path = set.coordinates ? 'coordinated' : 'forwarded';
+    const asker = this.#latency.isDue() ? this.#latency.watch(target, opcode, selector, hash, path) : target;
     if (!set.coordinates) {
       if (forwarded) {
-        this.#refuse(target, opcode, correlation, NOT_REPLICA);
+        this.#refuse(asker, opcode, correlation, NOT_REPLICA);
         return;
       }
       const write = opcode === Opcode.set || opcode === Opcode.delete;
       if (write && replication.writes.hasPending(hash)) {
         // It was coordinated here before the epoch changed: the later one must not overtake it elsewhere.
-        this.#refuse(target, opcode, correlation, EARLIER_UNANSWERED);
+        this.#refuse(asker, opcode, correlation, EARLIER_UNANSWERED);
         return;
       }
       const owners = replication.sets.preferenceOfHash(hash);
@@ -278,12 +286,12 @@ export class ClientRequests {
       const start = keyStart - KEY_REQUEST_BYTES;
       const features = ttlMs === 0 ? 0 : Feature.ttl;
       const { forwarder } = replication;
-      forwarder.forward(target, opcode, correlation, deadlineMs, owners, hash, bytes, start, end, features);
+      forwarder.forward(asker, opcode, correlation, deadlineMs, owners, hash, bytes, start, end, features);
       return;
     }
     if (opcode === Opcode.set || opcode === Opcode.delete) {
       replication.writes.write(
-        target,
+        asker,
         opcode,
         correlation,
         selector,
@@ -305,9 +313,9 @@ export class ClientRequests {
     const isAlone = set.majority === 1 && set.nextMajority === 0;
     if (!quorumGet && (isAlone || selector === Consistency.one)) {
       const { localReads } = replication;
-      localReads.read(target, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
+      localReads.read(asker, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
     } else {
-      replication.reads.read(target, opcode, correlation, selector, deadlineMs, hash, bytes, keyStart, keyLength);
+      replication.reads.read(asker, opcode, correlation, selector, deadlineMs, hash, bytes, keyStart, keyLength);
     }
   }
 

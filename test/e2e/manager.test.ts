@@ -1,3 +1,4 @@
+import { connect } from '@memdb/client';
 import test from 'ava';
 import { startDev, stopDev } from './dev-process.js';
 import { type Document, ManagerApi } from './manager-api.js';
@@ -88,6 +89,37 @@ test.serial('the manager goes on while any node is up, is told who may ask, and 
     limited.push((await nobody.call('POST', '/login', { adminKey: 'wrong' })).status);
   }
   t.is(limited.at(-1), 429);
+  t.is(await stopDev(dev), 0);
+});
+
+test.serial('changes are previewed and asked for, and the node that leaves exits; conflicts are listed', async (t) => {
+  const directory = temporaryDirectory(t);
+  const dev = await startDev(t, directory);
+  const api = ManagerApi.of(dev.cluster());
+  await api.until('/cluster', ({ health }) => health === 'ok');
+  // Two programs that were there before the key was, and have not heard of it since.
+  const url = dev.cluster().clientUrl;
+  const [first, second] = [await connect(url), await connect(url)];
+  await first.set('k', 'first');
+  await second.set('k', 'second');
+  await Promise.all([first.close(), second.close()]);
+  const { conflicts } = (await api.call('GET', '/conflicts')).body;
+  t.is(conflicts.length, 1);
+  t.deepEqual([conflicts[0].key, conflicts[0].winner.value, conflicts[0].loser.value], ['k', 'second', 'first']);
+  const listed = JSON.parse((await runMemDb(t, ['conflicts', '--json'], { directory })).stdout.toString());
+  t.is(listed.conflicts[0].loser.value, 'first');
+  const explained = (await runMemDb(t, ['explain', 'k'], { directory })).stdout.toString();
+  t.is(explained.match(/newest: .*second/g)?.length, 3);
+  t.regex(explained, /every replica that answered \(3\) holds it/);
+
+  const preview = (await api.call('GET', '/topology/preview?kind=leave&node=3')).body;
+  t.deepEqual([preview.replicas, preview.withoutQuorum.count], [2, 0]);
+  t.is((await api.call('GET', '/topology/preview?kind=leave')).body.code, 'bad-request');
+  t.is((await api.call('POST', '/topology/abort')).body.code, 'bad-request', 'nothing is pending');
+  t.is((await api.call('POST', '/nodes/3/leave')).status, 200);
+  const cluster = await api.until('/cluster', ({ nodes, pending }) => nodes.total === 2 && pending === null);
+  t.is(cluster.health, 'ok');
+  t.is((await runMemDb(t, ['get', 'k'], { directory })).stdout.toString(), 'second');
   t.is(await stopDev(dev), 0);
 });
 

@@ -6,6 +6,7 @@ import { type ClientEvents, Connections } from './core/connections.js';
 import { Counter } from './core/counter.js';
 import { Dispatcher } from './core/dispatcher.js';
 import { Events } from './core/events.js';
+import { explain, type KeyExplanation } from './core/explain.js';
 import { abortedBeforeError, closedError, connectFailedError } from './core/failures.js';
 import { KeyScan } from './core/key-scan.js';
 import { KeyScratch } from './core/key-scratch.js';
@@ -182,6 +183,21 @@ export class Client {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Where a key is, which version each of its owners holds, and why the newest wins. Asks all owners, then a majority, then
+   * whoever answers; `timeoutMs` is for each of these. Replicas that were behind are repaired.
+   *
+   * @example console.log((await db.explain('user:1')).why);
+   */
+  async explain(key: Key, options: OperationOptions = {}): Promise<KeyExplanation> {
+    await this.#ready;
+    const problem = problemOf(key);
+    const { routes } = this.#dispatcher;
+    if (problem !== undefined) throw problem;
+    if (routes === undefined) throw closedError();
+    return explain(routes.placeOf(key), (replies) => this.quorumGet(key, { ...options, replies }));
   }
 
   /**

@@ -1,10 +1,11 @@
 export { MemDbError, type Outcome } from '@memdb/protocol';
 export { Client, type CreateClientOptions, createClient } from './client.js';
 export { connect } from './connect.js';
-export type { Admin, ClusterChange, ClusterTopology, KillOptions } from './core/admin.js';
+export type { Admin, ClusterChange, ClusterTopology, Conflict, ConflictVersion, KillOptions } from './core/admin.js';
 export type { ManyResult } from './core/batch.js';
 export type { ClientEvents, NodeEvent } from './core/connections.js';
 export type { Counter } from './core/counter.js';
+export type { KeyExplanation, OwnerVersion } from './core/explain.js';
 export type { KeyScan } from './core/key-scan.js';
 export type { NodeSnapshot, SnapshotSegment } from './core/node-snapshot.js';
 export type {

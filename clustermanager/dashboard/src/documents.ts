@@ -1,5 +1,6 @@
 import type {
   clusterSchema,
+  conflictsSchema,
   eventSchema,
   explanationSchema,
   nodeSchema,
@@ -14,3 +15,4 @@ export type Ring = (typeof ringSchema)['_output'];
 export type Sample = (typeof sampleSchema)['_output'];
 export type ClusterEvent = (typeof eventSchema)['_output'];
 export type Explanation = (typeof explanationSchema)['_output'];
+export type Conflicts = (typeof conflictsSchema)['_output'];

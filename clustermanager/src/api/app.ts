@@ -7,6 +7,7 @@ import type { StaticFiles } from '../platform/static-files.js';
 import type { Api, ApiContext, ApiEnvironment } from './context.js';
 import { describeOpenApi } from './open-api.js';
 import { ApiError, answerProblem } from './problem.js';
+import { registerChanges } from './routes/changes.js';
 import { registerCluster } from './routes/cluster.js';
 import { registerKeys } from './routes/keys.js';
 import { registerLogin } from './routes/login.js';
@@ -81,6 +82,7 @@ function createApi(context: ApiContext): Api {
   registerCluster(api, context);
   registerNodes(api, context);
   registerKeys(api, context);
+  registerChanges(api, context);
   return api;
 }
 

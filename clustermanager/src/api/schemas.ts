@@ -25,6 +25,9 @@ export const pendingSchema = z
     isPaused: z.boolean(),
     changes: z.array(z.string()).describe('in words'),
     partitionsMoving: z.number().int().describe('partitions that get another owner'),
+    copies: z.number().int().describe('copies of partitions that nodes take'),
+    copiesDone: z.number().int(),
+    bytesTaken: z.number(),
   })
   .openapi('PendingChange');
 
@@ -234,3 +237,34 @@ export const idempotencyHeader = z.object({
     .optional()
     .describe('a repeat with the same key gets the answer of the first and does nothing'),
 });
+
+export const askedSchema = z
+  .object({
+    asked: z.string(),
+    epoch: z.number().int().describe('when it was asked; a later one shows what became of it'),
+  })
+  .openapi('Asked');
+
+export const previewQuery = z.object({
+  kind: z.enum(['leave', 'remove', 'replace', 'weigh', 'replicate']),
+  node: z.string().optional().describe('number or UUID'),
+  weight: z.coerce.number().min(0).max(655).optional(),
+  replicas: z.coerce.number().int().min(1).max(7).optional(),
+});
+
+const conflictVersionSchema = z.object({ ...valueSchema.shape, found: z.boolean(), stamp: stampSchema });
+
+export const conflictsSchema = z
+  .object({
+    total: z.number().describe('counted since each node started; the list is of the latest'),
+    conflicts: z.array(
+      z.object({
+        atMs: time,
+        key: z.string(),
+        seenBy: z.number().int().describe('node that coordinated the winner'),
+        winner: conflictVersionSchema,
+        loser: conflictVersionSchema,
+      }),
+    ),
+  })
+  .openapi('Conflicts');

@@ -54,14 +54,19 @@ export function describeCluster(watcher: Watcher, { name, lastError, nowMs }: Cl
   };
 }
 
-function describePending({ topology }: Watcher): Cluster['pending'] {
+function describePending({ topology, nodes }: Watcher): Cluster['pending'] {
   if (topology?.pending === undefined) return null;
   const { begun, isPaused, changes } = topology.pending;
+  const sum = (field: 'partitions' | 'filled' | 'bytesTaken'): number =>
+    nodes.reduce((total, { status }) => total + (status?.transfer?.[field] ?? 0), 0);
   return {
     begunInEpoch: begun,
     isPaused,
     changes: changes.map(changeText),
     partitionsMoving: partitionsMoving(topology),
+    copies: sum('partitions'),
+    copiesDone: sum('filled'),
+    bytesTaken: sum('bytesTaken'),
   };
 }
 

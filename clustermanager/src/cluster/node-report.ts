@@ -37,6 +37,7 @@ const statusSchema = z.looseObject({
   eventLoopDelaySeconds: z.number().optional(),
   members: z.array(memberSchema),
   storage: storageSchema.optional(),
+  transfer: z.looseObject({ partitions: z.number(), filled: z.number(), bytesTaken: z.number() }).optional(),
   lastLsn: z.number(),
   durableLsn: z.number(),
   connections: z.number(),

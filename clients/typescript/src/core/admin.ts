@@ -8,6 +8,7 @@ import {
   type WireTopology,
 } from '@memdb/protocol';
 import type { OperationOptions } from '../options.js';
+import type { Stamp } from './quorum-result.js';
 import type { SpecialRequest } from './special-request.js';
 import { readText } from './text.js';
 import type { TopologyDescription } from './topology.js';
@@ -19,6 +20,24 @@ export type AskSpecial = (request: SpecialRequest, options: OperationOptions | u
 export type ClusterChange = WireRequest;
 /** Everything that the nodes of a cluster agree on, as it travels. */
 export type ClusterTopology = WireTopology;
+
+/** One of the two versions of a conflict. */
+export interface ConflictVersion {
+  readonly stamp: Stamp;
+  /** Undefined for a deletion; the first 256 bytes of a longer value. */
+  readonly value: Uint8Array | undefined;
+  /** Of the whole value. */
+  readonly valueBytes: number;
+}
+
+/** A version that was replaced by a write that had not seen it. */
+export interface Conflict {
+  /** Unix milliseconds, by the clock of the node. */
+  readonly atMs: number;
+  readonly key: Uint8Array;
+  readonly winner: ConflictVersion;
+  readonly loser: ConflictVersion;
+}
 
 export interface KillOptions extends OperationOptions {
   /** True: the node finishes what it accepted, syncs and exits with 0. Default: its process ends at once. */
@@ -51,6 +70,14 @@ export class Admin {
   /** All that a node measures: a JSON object of counters, gauges and histograms by name. */
   async metrics(node: number, options?: OperationOptions): Promise<Readonly<Record<string, unknown>>> {
     return (await this.#ask(toNode(node, Opcode.metrics, NO_BYTES, readJson), options)) as Record<string, unknown>;
+  }
+
+  /**
+   * Versions that lost to a write that had not seen them, as a node that coordinated such writes remembers, the newest
+   * first.
+   */
+  async conflicts(node: number, options?: OperationOptions): Promise<readonly Conflict[]> {
+    return (await this.#ask(toNode(node, Opcode.conflicts, NO_BYTES, readConflicts), options)) as Conflict[];
   }
 
   /** The topology that a node uses now; of any node when none is named. */
@@ -116,4 +143,31 @@ function readJson(bytes: Uint8Array, _view: DataView, start: number, end: number
 
 function readNothing(): true {
   return true;
+}
+
+interface RawVersion {
+  readonly counter: number;
+  readonly node: number;
+  readonly value?: string;
+  readonly valueBytes: number;
+}
+
+function readConflicts(bytes: Uint8Array, view: DataView, start: number, end: number): Conflict[] {
+  const { conflicts } = readJson(bytes, view, start, end) as {
+    readonly conflicts: readonly { atMs: number; key: string; winner: RawVersion; loser: RawVersion }[];
+  };
+  return conflicts.map(({ atMs, key, winner, loser }) => ({
+    atMs,
+    key: bytesOf(key),
+    winner: versionOf(winner),
+    loser: versionOf(loser),
+  }));
+}
+
+function versionOf({ counter, node, value, valueBytes }: RawVersion): ConflictVersion {
+  return { stamp: { counter, node }, value: value === undefined ? undefined : bytesOf(value), valueBytes };
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(base64, 'base64'));
 }

@@ -189,6 +189,7 @@ export class Link implements ConnectionHandler {
       case Opcode.status:
       case Opcode.kill:
       case Opcode.metrics:
+      case Opcode.conflicts:
       case Opcode.epochChange:
       case Opcode.epochPreview:
       case Opcode.counterAdd:

@@ -1,4 +1,7 @@
 import { partitionOfHash, type WireTopology } from '@memdb/protocol';
+import type { Key } from '../options.js';
+import type { KeyPlace } from './explain.js';
+import { KeyScratch } from './key-scratch.js';
 import type { Link } from './link.js';
 import type { NodeEntry } from './node-entry.js';
 
@@ -56,6 +59,18 @@ export class Routes {
       silent ??= link;
     }
     return silent ?? this.any();
+  }
+
+  /** Where a key is. Not hot. */
+  placeOf(key: Key): KeyPlace {
+    const scratch = new KeyScratch();
+    scratch.load(key);
+    const hash = scratch.hash(this.hashSeed);
+    const partition = partitionOfHash(hash, this.#partitions);
+    const first = partition * this.#replicas;
+    const positions = this.#owners.subarray(first, first + this.#replicas);
+    const owners = Array.from(positions, (position) => this.nodes[position]?.number ?? 0);
+    return { hash, partition, epoch: this.epoch, owners };
   }
 
   /** A connection to this very node. */

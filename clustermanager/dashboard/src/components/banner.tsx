@@ -1,3 +1,6 @@
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import { call } from '../api.js';
 import type { Cluster } from '../documents.js';
 
 /** What is wrong, if anything is, and what is under way. */
@@ -16,10 +19,34 @@ export function Banner({ cluster, isUp }: { readonly cluster: Cluster | undefine
         <Notice
           kind="info"
           title={pending.isPaused ? 'A change is paused' : 'A change is under way'}
-          lines={[`${pending.changes.join(', ')}: ${pending.partitionsMoving} partitions get another owner.`]}
-        />
+          lines={[
+            `${pending.changes.join(', ')}: ${pending.partitionsMoving} partitions get another owner; ${pending.copiesDone} of ${pending.copies} copies are taken.`,
+          ]}
+        >
+          <progress max={Math.max(1, pending.copies)} value={pending.copiesDone} aria-label="Copies taken" />
+          <div class="actions">
+            <Act verb={pending.isPaused ? 'resume' : 'pause'} />
+            <Act verb="abort" />
+          </div>
+        </Notice>
       )}
     </>
+  );
+}
+
+/** Asks for the pending change to go on, to wait, or to be given up. */
+function Act({ verb }: { readonly verb: 'pause' | 'resume' | 'abort' }) {
+  const [problem, setProblem] = useState('');
+  const act = (): void => {
+    call('POST', `/topology/${verb}`).then(
+      () => setProblem(''),
+      (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  return (
+    <button type="button" title={problem} onClick={act}>
+      {verb === 'abort' ? 'Abort' : verb === 'pause' ? 'Pause' : 'Resume'}
+    </button>
   );
 }
 
@@ -27,9 +54,10 @@ interface NoticeProps {
   readonly kind: 'info' | 'warning' | 'critical';
   readonly title: string;
   readonly lines: readonly string[];
+  readonly children?: ComponentChildren;
 }
 
-function Notice({ kind, title, lines }: NoticeProps) {
+function Notice({ kind, title, lines, children }: NoticeProps) {
   return (
     <section class={`notice ${kind}`} role="status">
       <strong>{title}</strong>
@@ -38,6 +66,7 @@ function Notice({ kind, title, lines }: NoticeProps) {
           <li key={line}>{line}</li>
         ))}
       </ul>
+      {children}
     </section>
   );
 }

@@ -5,6 +5,7 @@ import { follow } from '../live.js';
 import type { Theme } from '../theme.js';
 import { Banner } from './banner.js';
 import { LatencyChart, OperationsChart } from './charts.js';
+import { ConflictList } from './conflict-list.js';
 import { EventFeed } from './event-feed.js';
 import { KeyExplorer } from './key-explorer.js';
 import { NodeTable } from './node-table.js';
@@ -80,7 +81,10 @@ export function Dashboard({ theme, onTheme, onLogout }: DashboardProps) {
           <LatencyChart samples={samples} theme={theme} />
           <EventFeed events={events} />
         </div>
-        <KeyExplorer />
+        <div class="columns">
+          <KeyExplorer />
+          <ConflictList total={cluster?.conflicts ?? 0} />
+        </div>
       </main>
     </div>
   );

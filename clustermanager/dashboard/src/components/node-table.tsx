@@ -5,7 +5,8 @@ import type { NodeDocument } from '../documents.js';
 import { showBytes, showCount, showDuration, showRate, showSeconds } from '../format.js';
 import { ConfirmDialog } from './confirm-dialog.js';
 
-type Wanted = { readonly kind: 'kill' | 'stop'; readonly node: NodeDocument };
+type Kind = 'kill' | 'stop' | 'leave' | 'remove';
+type Wanted = { readonly kind: Kind; readonly node: NodeDocument };
 
 const TONES: Readonly<Record<string, string>> = {
   up: 'good',
@@ -59,7 +60,7 @@ export function NodeTable({ nodes }: { readonly nodes: readonly NodeDocument[] }
   );
 }
 
-function NodeRow({ node, onWant }: { readonly node: NodeDocument; readonly onWant: (kind: Wanted['kind']) => void }) {
+function NodeRow({ node, onWant }: { readonly node: NodeDocument; readonly onWant: (kind: Kind) => void }) {
   const { number, address, zone, state, reason, sinceMs, load, storage, lag, uptimeMs } = node;
   const isAsked = state === 'up' || state === 'starting' || state === 'draining';
   const since = uptimeMs === undefined ? `for ${showDuration(Date.now() - sinceMs)}` : `up ${showDuration(uptimeMs)}`;
@@ -95,18 +96,17 @@ function NodeRow({ node, onWant }: { readonly node: NodeDocument; readonly onWan
         {lag.length === 0 ? '–' : lag.map((peer) => <Lag key={peer.number} {...peer} />)}
       </td>
       <td class="row-actions">
-        <button type="button" disabled={!isAsked} onClick={() => onWant('stop')} aria-label={`Stop node ${number}`}>
-          Stop
-        </button>
-        <button
-          type="button"
-          class="danger-quiet"
-          disabled={!isAsked}
-          onClick={() => onWant('kill')}
-          aria-label={`Kill node ${number}`}
-        >
-          Kill
-        </button>
+        {actionsFor(state).map((kind) => (
+          <button
+            key={kind}
+            type="button"
+            class={kind === 'kill' || kind === 'remove' ? 'danger-quiet' : ''}
+            onClick={() => onWant(kind)}
+            aria-label={`${WORDS[kind].verb} node ${number}`}
+          >
+            {WORDS[kind].verb}
+          </button>
+        ))}
       </td>
     </tr>
   );
@@ -125,28 +125,56 @@ function Lag({ number, reachable, stream, lagRecords }: NodeDocument['lag'][numb
   );
 }
 
+interface Words {
+  readonly verb: string;
+  readonly path: string;
+  readonly text: string;
+}
+
+const WORDS: Readonly<Record<Kind, Words>> = {
+  kill: {
+    verb: 'Kill',
+    path: '/kill',
+    text: 'The process ends at once, as by SIGKILL: nothing is finished and nobody is told. Nothing that was acknowledged is lost. It keeps what it owns and catches up when it is started again.',
+  },
+  stop: {
+    verb: 'Stop',
+    path: '/kill?graceful=true',
+    text: 'The node finishes what it accepted, syncs and exits. It keeps what it owns and catches up when it is started again.',
+  },
+  leave: {
+    verb: 'Leave',
+    path: '/leave',
+    text: 'The node hands over everything that it owns to the others, and then exits. Its directory cannot come back into the cluster.',
+  },
+  remove: {
+    verb: 'Remove',
+    path: '/remove',
+    text: 'The others take over what it owned, for good. Its directory cannot come back into the cluster: start it again instead if its data is still there.',
+  },
+};
+
+function actionsFor(state: string): readonly Kind[] {
+  if (state === 'up' || state === 'starting') return ['leave', 'stop', 'kill'];
+  if (state === 'draining') return ['kill'];
+  return ['remove'];
+}
+
 function Confirmation({ wanted: { kind, node }, onClose }: { readonly wanted: Wanted; readonly onClose: () => void }) {
+  const { verb, path, text } = WORDS[kind];
   const name = `node ${node.number}`;
   const act = async (): Promise<void> => {
-    await call('POST', `/nodes/${node.number}/kill${kind === 'stop' ? '?graceful=true' : ''}`);
+    await call('POST', `/nodes/${node.number}${path}`);
   };
+  const question = kind === 'leave' ? `Let ${name} leave?` : `${verb} ${name}?`;
+  const action = kind === 'leave' ? `Let ${name} leave` : `${verb} ${name}`;
   return (
-    <ConfirmDialog
-      title={kind === 'kill' ? `Kill ${name}?` : `Stop ${name}?`}
-      action={kind === 'kill' ? `Kill ${name}` : `Stop ${name}`}
-      onConfirm={act}
-      onClose={onClose}
-    >
+    <ConfirmDialog title={question} action={action} onConfirm={act} onClose={onClose}>
       <p>
         <strong>{node.address}</strong>
         {node.pid === undefined ? '' : `, process ${node.pid}`}
       </p>
-      <p>
-        {kind === 'kill'
-          ? 'The process ends at once, as by SIGKILL: nothing is finished and nobody is told. Nothing that was acknowledged is lost.'
-          : 'The node finishes what it accepted, syncs and exits.'}{' '}
-        It keeps what it owns and catches up when it is started again.
-      </p>
+      <p>{text}</p>
     </ConfirmDialog>
   );
 }

@@ -45,10 +45,7 @@ export function registerKeys(api: Api, context: ApiContext): void {
   const { link, watcher } = context;
   api.openapi(explain, async (request) => {
     const key = keyOf(request.req.valid('param'), request.req.valid('query'));
-    const client = link.open;
-    const { topology } = watcher;
-    if (topology === undefined) throw new ApiError(503, 'unavailable', `No node has answered yet: ${link.lastError}`);
-    return request.json(await explainKey(client, topology, watcher.nodes, key), 200);
+    return request.json(await explainKey(link.open, watcher.nodes, key), 200);
   });
   api.openapi(put, async (request) => {
     const key = keyOf(request.req.valid('param'), request.req.valid('query'));
