@@ -17,6 +17,8 @@ export interface NodePlace {
 
 export interface RealClusterOptions {
   readonly nodes: number;
+  /** Those that form the cluster, and are started at first. Default: all. */
+  readonly founders?: number;
   readonly place?: (index: number) => NodePlace;
   /** More lines for `[storage]`. Segments are small, so that load changes them often. */
   readonly storage?: string;
@@ -62,26 +64,32 @@ export class RealCluster {
   readonly nodes: readonly RealServer[];
   readonly addresses: readonly string[];
   readonly #t: ExecutionContext;
-  readonly #url: string;
+  readonly #secret: Readonly<Record<'client' | 'admin', string>>;
 
-  private constructor(t: ExecutionContext, nodes: readonly RealServer[], addresses: readonly string[], url: string) {
+  private constructor(
+    t: ExecutionContext,
+    nodes: readonly RealServer[],
+    addresses: readonly string[],
+    secret: Readonly<Record<'client' | 'admin', string>>,
+  ) {
     this.#t = t;
     this.nodes = nodes;
     this.addresses = addresses;
-    this.#url = url;
+    this.#secret = secret;
   }
 
-  /** Resolves when every node serves. */
+  /** Resolves when every founder serves. */
   static async start(t: ExecutionContext, options: RealClusterOptions): Promise<RealCluster> {
     const directory = temporaryDirectory(t);
     const port = await freePorts(options.nodes);
     const places = Array.from({ length: options.nodes }, (_, index) => options.place?.(index) ?? {});
     const addresses = places.map((place, index) => `${place.host ?? '127.0.0.1'}:${port + index}`);
     const keysFile = join(directory, 'keys.toml');
-    const secret = { client: newSecret(), node: newSecret() };
-    const table = (role: 'client' | 'node'): string =>
+    const secret = { client: newSecret(), node: newSecret(), admin: newSecret() };
+    const founders = options.founders ?? options.nodes;
+    const table = (role: 'client' | 'node' | 'admin'): string =>
       `[[key]]\nid = "${role}s"\nrole = "${role}"\nsecret = "${secret[role]}"\n`;
-    writeFileSync(keysFile, table('client') + table('node'), { mode: 0o600 });
+    writeFileSync(keysFile, table('client') + table('node') + table('admin'), { mode: 0o600 });
     const nodes = places.map((place, index) => {
       const home = join(directory, `node${index + 1}`);
       mkdirSync(home);
@@ -91,13 +99,13 @@ export class RealCluster {
         `[node]\ndata_dir = "${place.dataDir ?? join(home, 'data')}"\nlisten = "${addresses[index]}"\n` +
           `http = "off"\nhost = "node${index + 1}"\n` +
           `[cluster]\nseeds = [${addresses.map((address) => `"${address}"`).join(', ')}]\n` +
-          `founders = ${options.nodes}\nreplication_factor = ${Math.min(3, options.nodes)}\n` +
+          `founders = ${founders}\nreplication_factor = ${Math.min(3, options.nodes)}\n` +
           `[auth]\nkeys_file = "${keysFile}"\n[storage]\nsegment_size = "1MiB"\n${options.storage ?? ''}[limits]\nmax_value = "64KiB"\n`,
       );
       return new RealServer(t, configFile, place);
     });
-    await Promise.all(nodes.map((node) => node.start()));
-    return new RealCluster(t, nodes, addresses, `memdb://clients:${secret.client}@${addresses.join(',')}`);
+    await Promise.all(nodes.slice(0, founders).map((node) => node.start()));
+    return new RealCluster(t, nodes, addresses, secret);
   }
 
   get programs(): Program[] {
@@ -111,8 +119,10 @@ export class RealCluster {
   }
 
   /** A client of all nodes; closed when the test ends. */
-  async connect(options: { readonly timeoutMs?: number } = {}): Promise<Client> {
-    const client = await connect(this.#url, { timeoutMs: 2_000, connectTimeoutMs: 20_000, ...options });
+  async connect(options: { readonly timeoutMs?: number; readonly role?: 'client' | 'admin' } = {}): Promise<Client> {
+    const role = options.role ?? 'client';
+    const url = `memdb://${role}s:${this.#secret[role]}@${this.addresses.join(',')}`;
+    const client = await connect(url, { timeoutMs: 2_000, connectTimeoutMs: 20_000, ...options });
     this.#t.teardown(() => client.close());
     return client;
   }

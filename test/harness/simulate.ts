@@ -19,6 +19,7 @@ import { RecoveryWatch } from './recovery-watch.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
+import { CONTEST_WORKLOAD, simulateContest } from './simulate-contest.js';
 import { GOSSIP_WORKLOAD, simulateGossip } from './simulate-gossip.js';
 import { busyShare, Workload } from './workload.js';
 
@@ -84,6 +85,7 @@ export interface RunReport {
  */
 export async function simulate(options: SimulateOptions): Promise<RunReport> {
   if (options.workload === GOSSIP_WORKLOAD) return simulateGossip(options);
+  if (options.workload === CONTEST_WORKLOAD) return simulateContest(options);
   useFastCrypto();
   const world = new SimWorld(options.seed);
   const broken = new BrokenPromises(world);

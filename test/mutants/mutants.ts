@@ -1,6 +1,7 @@
 import { CLIENT_MUTANTS } from './mutants-client.js';
 import { COUNTER_MUTANTS } from './mutants-counters.js';
 import { CUSTODY_MUTANTS } from './mutants-custody.js';
+import { EPOCH_MUTANTS } from './mutants-epochs.js';
 import { GOSSIP_MUTANTS } from './mutants-gossip.js';
 import { MOVE_MUTANTS } from './mutants-moves.js';
 import { READ_MUTANTS } from './mutants-reads.js';
@@ -41,6 +42,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...GOSSIP_MUTANTS,
   ...COUNTER_MUTANTS,
   ...MOVE_MUTANTS,
+  ...EPOCH_MUTANTS,
 ];
 
 export function mutantOf(name: string): Mutant {

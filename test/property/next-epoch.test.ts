@@ -194,3 +194,31 @@ test('a preview names partitions that would be without a quorum, and a change th
   t.throws(() => previewChange(topology, { kind: 'leave', node: 9 }, facts), { instanceOf: RangeError });
   t.throws(() => previewChange(topology, { kind: 'abort' }, facts), { message: /no change is pending/ });
 });
+
+test('an owner that died is taken out of the pending change, and those that join go on joining', (t) => {
+  const pending = next(founded(4), [join(9)]);
+  if (pending === undefined) throw new Error('nothing began');
+  const amended = next(pending, [{ kind: 'remove', node: 2 }], false);
+  t.is(amended?.pending?.begun, amended?.epoch);
+  t.deepEqual(amended?.pending?.changes, [
+    { kind: 'join', node: 5 },
+    { kind: 'remove', node: 2 },
+  ]);
+  t.false(amended?.pending?.owners.includes(2));
+  t.deepEqual(amended?.owners, pending.owners);
+  if (amended === undefined) return;
+  const committed = next(amended, [], true);
+  t.deepEqual(
+    committed?.nodes.map(({ number, standing }) => `${number} ${standing}`),
+    ['1 member', '3 member', '4 member', '5 member'],
+  );
+});
+
+test('no change begins that would wait for an owner who is away', (t) => {
+  const facts = { isComplete: false, drained: new Set<number>(), isReleased: () => true };
+  const reachable = (node: number): boolean => node !== 2;
+  const first = founded(4);
+  t.is(nextEpoch(first, { ...facts, requests: [join(9)], reachable }), undefined);
+  const begun = nextEpoch(first, { ...facts, requests: [join(9), { kind: 'replace', node: 2 }], reachable });
+  t.not(begun?.pending, undefined);
+});

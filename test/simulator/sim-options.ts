@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { PROFILES } from '../harness/profiles.js';
+import { CONTEST_WORKLOAD } from '../harness/simulate-contest.js';
 import { GOSSIP_WORKLOAD } from '../harness/simulate-gossip.js';
 
-const WORKLOADS: readonly string[] = [...Object.keys(PROFILES), GOSSIP_WORKLOAD];
+const WORKLOADS: readonly string[] = [...Object.keys(PROFILES), GOSSIP_WORKLOAD, CONTEST_WORKLOAD];
 
 export const USAGE: string = `npm run sim -- [options]
   --seed N         run this seed alone (with --seeds: begin there)
