@@ -114,6 +114,9 @@ export function joinCluster(options: ClusterOptions): ClusterRooms {
     timers,
     telemetry,
     eviction: config.storage.eviction === 'lru' ? config.storage : undefined,
+    random: ports.random,
+    durability: config.storage.durability,
+    generation: identity.generation,
     links: membership.links,
     reachable: (member) => membership.reachable(member),
   });

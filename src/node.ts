@@ -331,6 +331,7 @@ export class Node {
       membership: () => this.#cluster?.membership,
       replica: () => (this.#isAdmitted ? this.#cluster?.replica : undefined),
       counters: () => this.#cluster?.replication.counters.replica,
+      acceptor: () => (this.#isAdmitted ? this.#cluster?.replication.serial.acceptor : undefined),
       audit: new AuditReplica(store, replies),
       scanPages: () => this.#cluster?.replication.scanPages,
       onPressure: (member, keys) => this.#cluster?.replication.onPressure(member, keys),

@@ -67,3 +67,8 @@ export function decodeErrorBody(bytes: Uint8Array, view: DataView, offset: numbe
     node: node === 0 ? undefined : node,
   });
 }
+
+/** The outcome of the error whose body begins at `offset` becomes `unknown`: an earlier copy of the request may have been applied. */
+export function markUnknown(view: DataView, offset: number): void {
+  view.setUint8(offset + 2, 1);
+}

@@ -10,7 +10,7 @@ export { copyBytes } from './copy-bytes.js';
 export * from './counter-entries.js';
 export * from './counter-messages.js';
 export * from './epoch-messages.js';
-export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes } from './error-body.js';
+export { decodeErrorBody, type ErrorBody, encodeErrorBody, errorBodyBytes, markUnknown } from './error-body.js';
 export { ErrorCode, type ErrorCodeName, errorCodeName, errorDefaults, type Outcome } from './error-codes.js';
 export * from './errors.js';
 export * from './frame.js';
@@ -48,6 +48,8 @@ export {
 } from './quorum-get-reply.js';
 export * from './reply.js';
 export * from './scan.js';
+export * from './serial-messages.js';
+export * from './serial-request.js';
 export * from './serial-state.js';
 export * from './stamp.js';
 export { isTakenUp } from './taken-up.js';

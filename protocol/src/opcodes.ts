@@ -42,6 +42,11 @@ export const Opcode = {
   gossipExchange: 0x3a,
   introduce: 0x3b,
 
+  cas: 0x40,
+  resolve: 0x41,
+  serialRead: 0x42,
+  serialPrepare: 0x43,
+  serialAccept: 0x44,
   counterAdd: 0x50,
   counterGet: 0x51,
   counterEntries: 0x52,
@@ -79,6 +84,14 @@ export type Consistency = (typeof Consistency)[keyof typeof Consistency];
 export const RequestOption = {
   /** Of set and setMany, where feature `ttl` was agreed on: a time to live follows. */
   ttl: 1,
+  /** Of serial operations, where feature `serial` was agreed on: an operation id follows. */
+  operation: 2,
+  /** An earlier copy of the operation may have arrived. */
+  repeated: 4,
+  /** Of cas: the key must exist, with the value that follows. */
+  expected: 8,
+  /** Of cas: the key is deleted. */
+  deletes: 16,
 } as const;
 
 /**
@@ -96,12 +109,14 @@ export const Feature = {
   audit: 8,
   /** backupOpen, backupRead and backupClose. */
   backup: 16,
+  /** Serial operations: cas, resolve, consistency `serial`; between nodes, rounds and serial states. */
+  serial: 32,
   /** counterAdd and counterGet; between nodes counterEntries, counterMerge, and entries of counters among the records. */
   counters: 64,
 } as const;
 /** All bits this version knows. */
 export const FEATURES_KNOWN: number =
-  Feature.batch | Feature.scan | Feature.ttl | Feature.audit | Feature.backup | Feature.counters;
+  Feature.batch | Feature.scan | Feature.ttl | Feature.audit | Feature.backup | Feature.serial | Feature.counters;
 
 /** Who is at the other end of a connection; each role has keys of its own. */
 export const Role = { client: 1, node: 2, admin: 3 } as const;

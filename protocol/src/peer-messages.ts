@@ -6,7 +6,7 @@ import { readCounter, writeCounter } from './frame.js';
  * streamRun   0 u32 stream id · 4 u32 segment generation · 8 u32 segment offset · 12 u32 options
  *             16 u64 LSN of the last record · 24 log records, verbatim
  * streamAck   0 u32 stream id · 4 u32 number of refusals · 8 u64 acknowledged LSN · 16 refusals of 20 bytes:
- *             u64 LSN, then the stamp that supersedes it
+ *             u64 LSN, then the stamp that supersedes it, whose last u16 is 1 where the key is serial
  * readVersion 0 u8 1 if the asker holds a tombstone · 1 u8 0 · 2 u16 key bytes · 4 stamp the asker holds · 16 key
  *   reply     0 u8 kind (same, value, tombstone, never written) · 1 u8 options · 2 u16 0 · 4 stamp
  *             16 with option 1 u64 deadline, value
@@ -18,6 +18,9 @@ export const STREAM_RUN_HEADER_BYTES = 24;
 export const STREAM_ACK_HEADER_BYTES = 16;
 export const STREAM_REFUSAL_BYTES = 20;
 export const VERSION_HEADER_BYTES = 16;
+
+/** In a refusal of a streamAck: the record's key is serial at the replica, and takes no plain version. */
+export const REFUSED_SERIAL = 1;
 
 /** Options of a streamRun: the sender is catching the receiver up, so it may hold some of the records already. */
 export const RUN_CATCH_UP = 1;

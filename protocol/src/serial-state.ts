@@ -27,8 +27,8 @@ const FLAGS_KNOWN = 63;
 /** What the key is, by what was accepted or, before anything was, by the plain version that the promise found. */
 export const SerialContent = { never: 0, value: 1, tombstone: 2 } as const;
 
-/** What became of an operation that a state remembers: it had its effect, or never will (`resolve`). */
-export const SerialVerdict = { applied: 1, cancelled: 2 } as const;
+/** What became of an operation that a state remembers: it had its effect, or never will, by `resolve` or since its comparison failed. */
+export const SerialVerdict = { applied: 1, cancelled: 2, failed: 3 } as const;
 
 export interface AppliedOperation {
   readonly id: OperationId;

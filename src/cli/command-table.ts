@@ -16,6 +16,7 @@ const commands: ReadonlyMap<string, () => Promise<RegisterCommand>> = new Map([
   ['get', async () => (await import('./commands/get.js')).registerGet],
   ['set', async () => (await import('./commands/set.js')).registerSet],
   ['delete', async () => (await import('./commands/delete.js')).registerDelete],
+  ['cas', async () => (await import('./commands/cas.js')).registerCas],
   ['contains', async () => (await import('./commands/contains.js')).registerContains],
   ['quorum-get', async () => (await import('./commands/quorum-get.js')).registerQuorumGet],
   ['counter', async () => (await import('./commands/counter.js')).registerCounter],

@@ -21,7 +21,7 @@ export function addDataOptions(command: Command, withConsistency: boolean): Comm
     .option('--url <url>', 'memdb://KEYID:SECRET@host:port,... (default: MEMDB_URL, then the cluster in ./.memdb)')
     .option('--timeout <time>', 'how long the operation may take: 500ms, 2s (default: 2s)', parseTimeout);
   if (withConsistency) {
-    const levels: readonly ConsistencyLevel[] = ['one', 'quorum', 'all'];
+    const levels: readonly ConsistencyLevel[] = ['one', 'quorum', 'all', 'serial'];
     command.addOption(
       new Option('--consistency <level>', 'how many replicas to wait for (default: quorum)').choices(levels),
     );

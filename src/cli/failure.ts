@@ -16,6 +16,8 @@ export interface Failure {
   readonly retryable?: boolean;
   /** Number or address. */
   readonly node?: string | number;
+  /** Of a serial operation of unknown outcome: what `resolve` takes. */
+  readonly operationId?: string;
   readonly problems?: readonly ConfigProblem[];
 }
 
@@ -73,6 +75,7 @@ function describeMemDbError(error: MemDbError, { connected, mayWrite }: Progress
     ...(hint === undefined ? {} : { hint }),
     outcome: mayWrite ? outcome : 'not-applied',
     retryable,
+    ...(error.operationId === undefined ? {} : { operationId: error.operationId }),
     ...(node === undefined || node === 0 || node === '' ? {} : { node }),
   };
 }

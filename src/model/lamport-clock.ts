@@ -69,6 +69,14 @@ export class LamportClock {
     return counter;
   }
 
+  /** Whether so many stamps above `floor` can be given right now; if not, the lease is being extended. */
+  hasStamps(floor: number, count: number): boolean {
+    if (Math.max(floor, this.current) + count <= this.#mark) return true;
+    this.observe(floor);
+    this.extend();
+    return false;
+  }
+
   /** Asks for a longer lease when none is being made durable; `done` is called when a stamp can be given. */
   extend(done?: () => void): void {
     if (this.#leasing) return;

@@ -246,3 +246,21 @@ export const CONFLICTS_KEPT = 256;
 export const CONFLICT_VALUE_BYTES_MAX = 256;
 /** Noted a second: where every write is one, copying them would cost more than they tell. All are counted. */
 export const CONFLICTS_PER_SECOND_MAX = 32;
+
+/** Operations in one round on a key: with the id of an adopted plain version fewer than the 63 that a state remembers. */
+export const SERIAL_BATCH_MAX = 48;
+/** Operations that wait for one key's rounds at a node: 20 rounds of a full batch; one more is refused. */
+export const SERIAL_WAITING_MAX = 1024;
+/** Keys whose promise this node keeps for its next round: about 150 bytes each, so 10 MB. */
+export const SERIAL_KEPT_PROMISES_MAX = 65_536;
+/** A round that was outbid waits a random part of this, doubled each time up to the second one: a round takes about 1 ms. */
+export const SERIAL_BACKOFF_MS_MIN = 2;
+export const SERIAL_BACKOFF_MS_MAX = 100;
+/** A phase of a round that is not answered by then begins again, in another ballot. */
+export const SERIAL_PHASE_MS = 500;
+/** Slots of the index passed in one tick in search of keys to settle: 30 ns each, so 0.1 ms. */
+export const SERIAL_SETTLE_SLOTS_PER_TICK = 4096;
+/** Keys settled in one tick: each is a round. */
+export const SERIAL_SETTLE_KEYS_PER_TICK = 8;
+/** A state that is older than this is settled: retries of its operations have ended, and its proposer with them. */
+export const SERIAL_SETTLE_AFTER_MS = 30_000;

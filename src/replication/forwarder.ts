@@ -1,15 +1,19 @@
 import {
   copyBytes,
+  Feature,
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
   frameFlags,
   frameOpcode,
+  markUnknown,
   Opcode,
+  RequestOption,
 } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { Turn } from '../ports/turn.js';
 import type { Replies, ReplyError, ReplyTarget } from './replies.js';
+import { SERIAL_UNKNOWN } from './serial/serial-errors.js';
 
 export interface ForwarderOptions {
   readonly replies: Replies;
@@ -29,8 +33,15 @@ interface Forwarded {
   hash: number;
   deadlineMs: number;
   owners: Uint16Array | undefined;
-  /** The request's body, kept for reads: they may be asked of another owner. */
+  /** The request's body, kept for reads and serial operations: they may be asked of another owner. */
   body: Uint8Array | undefined;
+  /** Grows with each request: those that move to another owner keep their order. */
+  order: number;
+  isSerial: boolean;
+  /** It was sent to another owner before: what this one refuses may have been done by that one. */
+  isRepeated: boolean;
+  /** Goes on with a serial operation here, when nobody else is left. */
+  resume: (() => void) | undefined;
 }
 
 /** Requests forwarded at once: a slot number is the low half of the correlation id. */
@@ -52,6 +63,7 @@ export class Forwarder {
   readonly #free: number[] = [];
   /** Slots of the writes under way, by the hash of their key. */
   readonly #writes: Map<number, number[]> = new Map();
+  #order = 0;
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
@@ -63,7 +75,8 @@ export class Forwarder {
 
   /**
    * Forwards a request whose body is `bytes[bodyStart, end)` and whose key has this hash to the first owner that can be
-   * reached. `features` are those without which the request is not understood.
+   * reached. `features` are those without which the request is not understood; with `Feature.serial` it is a serial operation,
+   * which goes on at another owner when this one is lost, under its id, or here by `resume`.
    */
   forward(
     target: ReplyTarget,
@@ -76,6 +89,7 @@ export class Forwarder {
     bodyStart: number,
     end: number,
     features: number,
+    resume?: () => void,
   ): void {
     const member = this.#choose(owners, 0);
     const slot = this.#free.pop() ?? this.#newSlot();
@@ -104,7 +118,11 @@ export class Forwarder {
     forwarded.correlation = correlation;
     forwarded.deadlineMs = deadlineMs;
     forwarded.owners = owners;
-    forwarded.body = write ? undefined : bytes.slice(bodyStart, end);
+    forwarded.isSerial = (features & Feature.serial) !== 0;
+    forwarded.body = write && !forwarded.isSerial ? undefined : bytes.slice(bodyStart, end);
+    forwarded.isRepeated = false;
+    forwarded.order = ++this.#order;
+    forwarded.resume = resume;
     this.#send(slot, forwarded, member, bytes, bodyStart, end - bodyStart);
   }
 
@@ -125,23 +143,35 @@ export class Forwarder {
     const at = this.#options.replies.begin(target, forwarded.opcode, flags, forwarded.correlation, bodyBytes);
     const { out } = target;
     copyBytes(out.bytes, out.view, at, bytes, view, start + FRAME_HEADER_BYTES, bodyBytes);
+    if (forwarded.isRepeated && (flags & Flag.error) !== 0) markUnknown(out.view, at);
   }
 
   /** The link to a member went down: reads go to another owner, writes have an unknown outcome. */
   onLost(member: number): void {
-    for (const [slot, forwarded] of this.#slots.entries()) {
-      if (forwarded.target === undefined || forwarded.member !== member) continue;
+    const lost = [...this.#slots.entries()].filter(
+      ([, { target, member: at }]) => target !== undefined && at === member,
+    );
+    for (const [slot, forwarded] of lost.sort(([, a], [, b]) => a.order - b.order)) {
+      const { body, resume, isSerial } = forwarded;
       const next = forwarded.owners === undefined ? 0 : this.#choose(forwarded.owners, member);
-      if (forwarded.body !== undefined && next !== 0) {
-        this.#send(slot, forwarded, next, forwarded.body, 0, forwarded.body.length);
-      } else this.#fail(slot, forwarded, isRead(forwarded.opcode) ? LOST_READ : LOST_WRITE);
+      if (resume !== undefined) {
+        this.#settle(slot, forwarded);
+        resume();
+      } else if (body !== undefined && next !== 0) {
+        if (isSerial && !isRead(forwarded.opcode)) {
+          body[1] |= RequestOption.repeated;
+          forwarded.isRepeated = true;
+        }
+        this.#send(slot, forwarded, next, body, 0, body.length);
+      } else this.#fail(slot, forwarded, isRead(forwarded.opcode) ? LOST_READ : isSerial ? SERIAL_UNKNOWN : LOST_WRITE);
     }
   }
 
   sweep(nowMs: number): void {
     for (const [slot, forwarded] of this.#slots.entries()) {
       if (forwarded.target === undefined || forwarded.deadlineMs > nowMs) continue;
-      this.#fail(slot, forwarded, isRead(forwarded.opcode) ? TIMEOUT_READ : TIMEOUT_WRITE);
+      const write = forwarded.isSerial ? SERIAL_UNKNOWN : TIMEOUT_WRITE;
+      this.#fail(slot, forwarded, isRead(forwarded.opcode) ? TIMEOUT_READ : write);
     }
   }
 
@@ -157,8 +187,17 @@ export class Forwarder {
       deadlineMs: 0,
       owners: undefined,
       body: undefined,
+      order: 0,
+      isSerial: false,
+      isRepeated: false,
+      resume: undefined,
     });
     return this.#slots.length - 1;
+  }
+
+  /** Whether an earlier write of the same connection to this key has not been answered by the member that has it. */
+  isUnderWay(target: ReplyTarget, hash: number): boolean {
+    return this.#isUnderWayElsewhere(target, hash, 0);
   }
 
   /** Whether an earlier write of the same connection to this key has not been answered by another member. */
@@ -192,7 +231,7 @@ export class Forwarder {
   #send(slot: number, forwarded: Forwarded, member: number, bytes: Uint8Array, start: number, length: number): void {
     const link = this.#options.links[member];
     if (link?.isUp !== true) {
-      this.#fail(slot, forwarded, NO_OWNER);
+      this.#fail(slot, forwarded, forwarded.isRepeated ? SERIAL_UNKNOWN : NO_OWNER);
       return;
     }
     forwarded.use = (forwarded.use + 1) & 0xffff;
@@ -214,6 +253,7 @@ export class Forwarder {
     forwarded.target = undefined;
     forwarded.owners = undefined;
     forwarded.body = undefined;
+    forwarded.resume = undefined;
     this.#free.push(slot);
   }
 }
@@ -229,6 +269,7 @@ function isRead(opcode: number): boolean {
     case Opcode.contains:
     case Opcode.quorumGet:
     case Opcode.counterGet:
+    case Opcode.resolve:
       return true;
     default:
       return false;
@@ -239,7 +280,7 @@ function isRead(opcode: number): boolean {
 export const OLDER_OWNER: ReplyError = {
   code: 'not-supported',
   outcome: 'not-applied',
-  message: 'a replica of this key runs a version that does not know ttlMs, or counters; upgrade every node first',
+  message: 'a replica of this key runs a version that does not know this request; upgrade every node first',
 };
 const NO_OWNER: ReplyError = {
   code: 'unavailable',

@@ -3,6 +3,7 @@ import {
   frameEpoch,
   Opcode,
   ProtocolError,
+  REFUSED_SERIAL,
   RUN_CATCH_UP,
   runLastLsn,
   runOptions,
@@ -34,7 +35,12 @@ export class InboundStream {
   /** Runs stored and not acknowledged: own LSN that must be durable, and the sender's LSN to acknowledge. */
   readonly #ownLsns: number[] = [];
   readonly #senderLsns: number[] = [];
-  readonly #refusals: { readonly lsn: number; readonly counter: number; readonly node: number }[] = [];
+  readonly #refusals: {
+    readonly lsn: number;
+    readonly counter: number;
+    readonly node: number;
+    readonly serial: boolean;
+  }[] = [];
   #streamId = 0;
   #refusedStreamId = -1;
   #lastLsn = 0;
@@ -101,11 +107,11 @@ export class InboundStream {
     this.#acknowledge(acknowledged);
   }
 
-  readonly #onRefused = (lsnLow: number, counter: number, node: number): void => {
+  readonly #onRefused = (lsnLow: number, counter: number, node: number, serial: boolean): void => {
     // Local LSNs travel as their low halves; the run says the last one in full.
     const high = Math.floor(this.#lastLsn / TWO_32) * TWO_32;
     const lsn = high + lsnLow > this.#lastLsn ? high + lsnLow - TWO_32 : high + lsnLow;
-    this.#refusals.push({ lsn, counter, node });
+    this.#refusals.push({ lsn, counter, node, serial });
   };
 
   #begin(streamId: number): void {
@@ -137,6 +143,7 @@ export class InboundStream {
       const refusal = this.#refusals[index];
       writeCounter(view, at, refusal.lsn);
       writeStamp(view, at + 8, refusal.counter, refusal.node);
+      if (refusal.serial) view.setUint16(at + 18, REFUSED_SERIAL, true);
       at += STREAM_REFUSAL_BYTES;
     }
     this.#refusals.splice(0, named);

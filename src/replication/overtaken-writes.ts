@@ -1,5 +1,5 @@
 import type { Replies, ReplyTarget } from './replies.js';
-import { WRITE_TIMEOUT } from './write-errors.js';
+import { OVERWRITTEN, WRITE_TIMEOUT } from './write-errors.js';
 
 /** A write that a later one of the same coordinator replaces; it is answered when that one is. */
 interface OvertakenWrite {
@@ -34,6 +34,15 @@ export class OvertakenWrites {
   /** The write that others waited for got another LSN, or waits for one itself. */
   move(from: number, to: number): void {
     for (const write of this.#writes) if (write.lsn === from) write.lsn = to;
+  }
+
+  /** The write that others waited for goes on in another way: what became of them is not known here. */
+  abandon(lsn: number): void {
+    this.#writes = this.#writes.filter((write) => {
+      if (write.lsn !== lsn) return true;
+      this.#replies.error(write.target, write.opcode, write.correlation, OVERWRITTEN);
+      return false;
+    });
   }
 
   /** A write was acknowledged: so are those that it overtook. Hot while there are none. */

@@ -6,6 +6,7 @@ import {
   frameBytes,
   Opcode,
   ProtocolError,
+  REFUSED_SERIAL,
   RUN_CATCH_UP,
   readCounter,
   STREAM_ACK_HEADER_BYTES,
@@ -45,7 +46,7 @@ export interface PeerStreamOptions {
   /** Whether a record in the log is one that this node coordinated for the peer. */
   readonly concerns: (bytes: Uint8Array, view: DataView, cursor: LogCursor) => boolean;
   /** The peer holds a version newer than the record with this LSN. Called before `onProgress` of the same frame. */
-  readonly onRefused: (peer: number, lsn: number, counter: number, node: number) => void;
+  readonly onRefused: (peer: number, lsn: number, counter: number, serial: boolean) => void;
   readonly onProgress: () => void;
 }
 
@@ -197,8 +198,8 @@ export class PeerStream {
     if (ackStreamId(view, body) !== this.#streamId) return;
     let at = body + STREAM_ACK_HEADER_BYTES;
     for (let index = 0; index < refusals; index++) {
-      const node = view.getUint16(at + 16, true);
-      this.#options.onRefused(this.#peer, readCounter(view, at), readCounter(view, at + 8), node);
+      const serial = view.getUint16(at + 18, true) === REFUSED_SERIAL;
+      this.#options.onRefused(this.#peer, readCounter(view, at), readCounter(view, at + 8), serial);
       at += STREAM_REFUSAL_BYTES;
     }
     const lsn = ackLsn(view, body);

@@ -1,4 +1,5 @@
 import {
+  ErrorCode,
   Flag,
   FRAME_HEADER_BYTES,
   frameCorrelation,
@@ -38,6 +39,15 @@ export interface ReadCoordinatorOptions {
   /** By member number. */
   readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
+  /** The key is serial: its read goes on as one. */
+  readonly onSerial: (
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    deadlineMs: number,
+    key: Uint8Array,
+    hash: number,
+  ) => void;
 }
 
 /**
@@ -115,6 +125,10 @@ export class ReadCoordinator {
     }
     const isOwner = set.selfIndex !== -1;
     const has = isOwner && store.lookup(hash, key.bytes, key.view, 0, key.length);
+    if (has && store.found.serial) {
+      this.#becomeSerial(operation);
+      return;
+    }
     const durable = !has || store.found.durable;
     if (isOwner) operation.asked |= 1 << set.selfIndex;
     if (has && durable && !store.found.lost && operation.answers === undefined) {
@@ -153,7 +167,7 @@ export class ReadCoordinator {
       return;
     }
     if ((frameFlags(view, start) & Flag.error) !== 0) {
-      this.#failMember(operation, member);
+      this.#onError(operation, member, view, start, end);
       return;
     }
     const body = start + FRAME_HEADER_BYTES;
@@ -179,17 +193,32 @@ export class ReadCoordinator {
   }
 
   /** A repair reply: the replica holds the version, or a newer one, durably. */
-  onRepaired(link: PeerLink, view: DataView, start: number): void {
+  onRepaired(link: PeerLink, view: DataView, start: number, end: number): void {
     const operation = this.#slots.named(frameCorrelation(view, start));
     if (operation?.set === undefined || operation.phase !== 'write-back') return;
     const member = operation.set.members.indexOf(link.number);
     if (member === -1) return;
     if (frameEpoch(view, start) !== this.#options.sets.epoch) this.#postpone(operation, member);
-    else if ((frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member);
+    else if ((frameFlags(view, start) & Flag.error) !== 0) this.#onError(operation, member, view, start, end);
     else {
       operation.holders |= 1 << member;
       this.#advance(operation);
     }
+  }
+
+  /** Whoever says that the key is serial, in a write-back too, makes this a serial read (×: a bare promise is enough). */
+  #onError(operation: ReadOperation, member: number, view: DataView, start: number, end: number): void {
+    const body = start + FRAME_HEADER_BYTES;
+    const code = end - body >= 2 ? view.getUint16(body, true) : 0;
+    if (code === ErrorCode['serial-key']) this.#becomeSerial(operation);
+    else this.#failMember(operation, member);
+  }
+
+  #becomeSerial(operation: ReadOperation): void {
+    const { target, opcode, correlation, deadlineMs, hash, key } = operation;
+    const name = key.bytes.slice(0, key.length);
+    this.#slots.release(operation);
+    if (target !== undefined) this.#options.onSerial(target, opcode, correlation, deadlineMs, name, hash);
   }
 
   /** This side or the other is in an older epoch, and about to learn of the newer: the member is asked again then. */
@@ -217,6 +246,10 @@ export class ReadCoordinator {
     const held = store.lookup(operation.hash, key.bytes, key.view, 0, key.length);
     const { found } = store;
     // A deletion that was purged meanwhile counts by the floor.
+    if (held && found.serial) {
+      this.#becomeSerial(operation);
+      return;
+    }
     const kind = held ? found.kind : RecordKind.tombstone;
     if (found.lost || !operation.isReachedBy(found.counter, found.node, kind)) return;
     if (held && !found.durable) this.#awaitOwn(operation);
@@ -265,6 +298,10 @@ export class ReadCoordinator {
     const { found } = store;
     if (found.lost) {
       this.#failMember(operation, set.selfIndex);
+      return;
+    }
+    if (has && found.serial) {
+      this.#becomeSerial(operation);
       return;
     }
     if (has && found.kind === RecordKind.value && !store.audit.isSound(found)) {
@@ -317,8 +354,10 @@ export class ReadCoordinator {
       const bit = 1 << member;
       if ((members & bit) === 0 || (operation.holders & bit) !== 0 || (operation.repairing & bit) !== 0) continue;
       operation.repairing |= bit;
-      if (member === set.selfIndex) this.#storeHere(operation);
-      else {
+      if (member === set.selfIndex) {
+        this.#storeHere(operation);
+        if (operation.set !== set) return;
+      } else {
         const link = this.#options.links[set.members[member]];
         if (link?.isUp !== true) continue;
         operation.asked |= bit;
@@ -346,7 +385,8 @@ export class ReadCoordinator {
       value.length,
       operation.expiresAtMs,
     );
-    if (!stored) operation.failed |= 1 << set.selfIndex;
+    if (stored === 'serial') this.#becomeSerial(operation);
+    else if (stored === 'full') operation.failed |= 1 << set.selfIndex;
     else if (store.lastLsn <= store.durableLsn) operation.holders |= 1 << set.selfIndex;
     else {
       this.#awaitOwn(operation);

@@ -1,5 +1,7 @@
 import {
+  BALLOT_BYTES,
   copyBytes,
+  decodeSerialState,
   FRAME_HEADER_BYTES,
   frameCorrelation,
   frameCounter,
@@ -28,7 +30,8 @@ import {
 import { compareVersions } from '../model/version-order.js';
 import type { Store } from '../storage/store.js';
 import type { HeldReplies } from './held-replies.js';
-import { KEY_LOST, type Replies, type ReplyTarget } from './replies.js';
+import { KEY_LOST, type Replies, type ReplyError, type ReplyTarget } from './replies.js';
+import { SERIAL_KEY } from './serial/serial-errors.js';
 
 /** Answers what coordinators ask of this node as one replica: its version of a key, and to take a newer one. */
 export class Replica {
@@ -57,6 +60,10 @@ export class Replica {
     const { found } = store;
     if (found.lost) {
       this.#replies.error(target, Opcode.readVersion, frameCorrelation(view, start), KEY_LOST);
+      return;
+    }
+    if (has && found.serial) {
+      this.#replies.error(target, Opcode.readVersion, frameCorrelation(view, start), SERIAL_KEY);
       return;
     }
     let kind: number = VersionKind.never;
@@ -113,6 +120,10 @@ export class Replica {
     const body = start + FRAME_HEADER_BYTES;
     const keyLength = checkedKeyLength(view, body, end, false);
     const kind = view.getUint8(body);
+    if (kind === RecordKind.serial) {
+      this.#repairSerial(target, bytes, view, start, end, keyLength);
+      return;
+    }
     const isPlain = kind === RecordKind.value || kind === RecordKind.tombstone;
     if (!isPlain && kind !== RecordKind.counterEntry)
       throw new ProtocolError('bad-request', body, `repair of record kind ${kind}`);
@@ -142,18 +153,14 @@ export class Replica {
       end - valueStart,
       expiresAtMs,
     );
-    if (!stored) {
-      this.#replies.error(target, Opcode.repair, correlation, {
-        code: 'overloaded',
-        outcome: 'not-applied',
-        message: 'no room in the log of this node',
-      });
-    } else if (this.#store.lastLsn <= this.#store.durableLsn) {
+    if (stored === 'serial') this.#replies.error(target, Opcode.repair, correlation, SERIAL_KEY);
+    else if (stored === 'full') this.#replies.error(target, Opcode.repair, correlation, NO_LOG_ROOM);
+    else if (this.#store.lastLsn <= this.#store.durableLsn) {
       this.#replies.begin(target, Opcode.repair, 0, correlation, 0);
     } else this.#held.begin(this.#store.lastLsn, Number.POSITIVE_INFINITY, target, Opcode.repair, 0, correlation, 0);
   }
 
-  /** Keeps a version unless one at least as new is held. False when there is no room for it. */
+  /** Keeps a version unless one at least as new is held, or its key is serial here. */
   store(
     kind: number,
     counter: number,
@@ -165,28 +172,69 @@ export class Replica {
     valueStart: number,
     valueLength: number,
     expiresAtMs: number,
-  ): boolean {
+  ): Stored {
     const store = this.#store;
     const hash = recordHash(kind, bytes, view, keyStart, keyLength, this.#hashSeed);
     if (kind === RecordKind.counterEntry) {
-      if (store.room(recordBytes(keyLength, valueLength), RecordKind.tombstone) !== 'ok') return false;
+      if (store.room(recordBytes(keyLength, valueLength), RecordKind.tombstone) !== 'ok') return 'full';
       if (store.entries.mergeRecord(hash, bytes, view, keyStart, keyLength, counter, node)) this.onStored(node);
-      return true;
+      return 'stored';
     }
     const has = store.lookup(hash, bytes, view, keyStart, keyLength);
     const { found } = store;
     // An absent key counts as deleted at the floor.
+    if (has && found.serial) return 'serial';
     const heldKind = has ? found.kind : RecordKind.tombstone;
-    if (compareVersions(found.counter, found.node, heldKind, counter, node, kind) >= 0) return true;
+    if (compareVersions(found.counter, found.node, heldKind, counter, node, kind) >= 0) return 'stored';
     // Repair passes the memory limit, as a tombstone does: it only restores what was acknowledged.
     const size = RECORD_HEADER_BYTES + keyLength + expiryBytes(expiresAtMs) + valueLength;
     const room = store.room(size, RecordKind.tombstone);
-    if (room !== 'ok') return false;
+    if (room !== 'ok') return 'full';
     store.append(kind, counter, node, hash, bytes, keyStart, keyLength, bytes, valueStart, valueLength, expiresAtMs);
     this.onStored(node);
-    return true;
+    return 'stored';
+  }
+
+  /** The state of a serial key, as an owner that leaves it hands it over: kept as what is streamed to one that joins. */
+  #repairSerial(
+    target: ReplyTarget,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    keyLength: number,
+  ): void {
+    const body = start + FRAME_HEADER_BYTES;
+    const keyStart = body + VERSION_HEADER_BYTES;
+    const copy = decodeSerialState(
+      bytes,
+      view,
+      keyStart + keyLength,
+      end,
+      readCounter(view, body + 4),
+      view.getUint16(body + 12, true),
+    );
+    const store = this.#store;
+    const key = Uint8Array.prototype.slice.call(bytes, keyStart, keyStart + keyLength);
+    const correlation = frameCorrelation(view, start);
+    if (store.room(store.serial.bytesOf(keyLength, copy) + BALLOT_BYTES, RecordKind.tombstone) !== 'ok') {
+      this.#replies.error(target, Opcode.repair, correlation, NO_LOG_ROOM);
+      return;
+    }
+    store.takeSerial(keyHash(bytes, view, keyStart, keyLength, this.#hashSeed), key, copy, true);
+    store.whenSynced(() => this.#replies.body(target, Opcode.repair, 0, correlation, NO_BYTES));
   }
 }
+
+/** What became of a version that was to be kept. */
+export type Stored = 'stored' | 'full' | 'serial';
+
+const NO_BYTES = new Uint8Array(0);
+const NO_LOG_ROOM: ReplyError = {
+  code: 'overloaded',
+  outcome: 'not-applied',
+  message: 'no room in the log of this node',
+};
 
 /**
  * The deadline that a version frame carries at `at`, in front of its value; 0 when its options say that there is none.

@@ -5,11 +5,12 @@ import { recordHash } from '../model/counter-entry.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import { EXPIRY_SLOTS_PER_TICK, SWEEP_INTERVAL_MS, WARM_KEYS_MIN } from '../model/limits.js';
 import { RecordKind } from '../model/record.js';
+import type { Random } from '../ports/random.js';
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Timer, Timers } from '../ports/timers.js';
 import type { Turn } from '../ports/turn.js';
 import type { LogCursor } from '../storage/log-cursor.js';
-import type { Store } from '../storage/store.js';
+import type { Durability, Store } from '../storage/store.js';
 import { OwnedSince } from '../topology/owned-since.js';
 import { ReplicaSets } from '../topology/replica-sets.js';
 import { Audit, isAuditOpcode } from './audit/audit.js';
@@ -25,6 +26,7 @@ import type { Replica } from './replica.js';
 import type { Replies } from './replies.js';
 import { ScanCoordinator } from './scan-coordinator.js';
 import { ScanPages } from './scan-pages.js';
+import { SerialReplication } from './serial/serial-replication.js';
 import { WriteCoordinator } from './write-coordinator.js';
 
 export interface ReplicationOptions {
@@ -40,6 +42,10 @@ export interface ReplicationOptions {
   readonly telemetry: Telemetry;
   /** Undefined when nothing is evicted. */
   readonly eviction: EvictionLimits | undefined;
+  readonly random: Random;
+  readonly durability: Durability;
+  /** Restart count of the data directory. */
+  readonly generation: number;
   /** By member number. */
   readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
@@ -54,6 +60,7 @@ export class Replication {
   readonly localReads: LocalReads;
   readonly forwarder: Forwarder;
   readonly counters: Counters;
+  readonly serial: SerialReplication;
   readonly audit: Audit;
   readonly #evictor: Evictor | undefined;
   /** Makes this replica's pages of scans. */
@@ -82,12 +89,20 @@ export class Replication {
       'Streams to a peer that had no room for what it was sent; each begins again.',
     );
     this.#makeStreams(topology);
+    this.forwarder = new Forwarder(options);
+    this.serial = new SerialReplication({
+      ...options,
+      sets: this.sets,
+      forwarder: this.forwarder,
+      hashSeed: this.hashSeed,
+    });
     this.writes = new WriteCoordinator({
       ...options,
       sets: this.sets,
       streams: this.streams,
+      onSerial: this.serial.onWrite,
     });
-    this.reads = new ReadCoordinator({ ...options, sets: this.sets });
+    this.reads = new ReadCoordinator({ ...options, sets: this.sets, onSerial: this.serial.onRead });
     this.counters = new Counters({
       ...options,
       sets: this.sets,
@@ -95,7 +110,6 @@ export class Replication {
       onReturned: () => this.onReturned(),
     });
     this.localReads = new LocalReads(options);
-    this.forwarder = new Forwarder(options);
     this.audit = new Audit({ ...options, sets: this.sets, onReturned: () => this.onReturned() });
     options.replica.onStored = (node) => {
       if (node === self) this.onReturned();
@@ -138,6 +152,7 @@ export class Replication {
     for (const stream of this.streams) stream?.onEpoch(lowest);
     this.reads.onEpoch();
     this.counters.onEpoch();
+    this.serial.coordinator.onEpoch();
     this.scans.onEpoch();
     this.audit.onEpoch(topology);
     this.#evictor?.onLiveness();
@@ -171,7 +186,12 @@ export class Replication {
   /** Requests of clients that are not answered yet. */
   get pending(): number {
     return (
-      this.writes.pending + this.reads.pending + this.counters.pending + this.forwarder.pending + this.scans.pending
+      this.writes.pending +
+      this.reads.pending +
+      this.counters.pending +
+      this.forwarder.pending +
+      this.scans.pending +
+      this.serial.coordinator.pending
     );
   }
 
@@ -197,6 +217,7 @@ export class Replication {
     this.audit.stop();
     this.#evictor?.stop();
     this.scanPages.stop();
+    this.serial.stop();
     for (const stream of this.streams) stream?.close();
   }
 
@@ -208,6 +229,7 @@ export class Replication {
   onDown(link: PeerLink): void {
     this.streams[link.number]?.close();
     this.audit.onDown(link);
+    this.serial.coordinator.onLost(link.number);
   }
 
   /** A member became reachable or suspect. */
@@ -218,6 +240,7 @@ export class Replication {
     this.reads.onLost(member);
     this.counters.reads.onLost(member);
     this.scans.onLost(member);
+    this.serial.coordinator.onLost(member);
     // A suspect may still answer what it was sent: forwarded writes wait for it while its connection stands.
     if (this.#options.links[member]?.isUp !== true) this.forwarder.onLost(member);
   }
@@ -251,7 +274,12 @@ export class Replication {
         this.reads.onVersion(link, bytes, view, start, end);
         return true;
       case Opcode.repair:
-        this.reads.onRepaired(link, view, start);
+        this.reads.onRepaired(link, view, start, end);
+        return true;
+      case Opcode.serialRead:
+      case Opcode.serialPrepare:
+      case Opcode.serialAccept:
+        this.serial.coordinator.onReply(link, bytes, view, start, end);
         return true;
       case Opcode.counterEntries:
         this.counters.reads.onEntries(link, view, start, end);
@@ -269,6 +297,8 @@ export class Replication {
       case Opcode.delete:
       case Opcode.counterAdd:
       case Opcode.counterGet:
+      case Opcode.cas:
+      case Opcode.resolve:
         this.forwarder.onReply(bytes, view, start, end);
         return true;
       default:
@@ -298,7 +328,7 @@ export class Replication {
         timers,
         cursor: this.#cursors.of(number),
         concerns: (bytes, view, cursor) => this.#concerns(number, bytes, view, cursor),
-        onRefused: (peer, lsn, counter) => this.writes.onRefused(peer, lsn, counter),
+        onRefused: (peer, lsn, counter, serial) => this.writes.onRefused(peer, lsn, counter, serial),
         onProgress: () => {
           this.writes.release();
           this.counters.adds.release();
@@ -331,6 +361,7 @@ export class Replication {
     this.#evictor?.tick();
     this.#options.store.expired.step(EXPIRY_SLOTS_PER_TICK, turn.wallMs);
     this.scans.sweep(nowMs);
+    this.serial.sweep(nowMs, turn.wallMs);
     this.#sweepTimer = timers.start(SWEEP_INTERVAL_MS, this.#sweep);
   };
 

@@ -1,4 +1,4 @@
-import { Feature, Opcode, partitionOfHash } from '@memdb/protocol';
+import { Feature, Opcode, type OperationId, operationIdOfStamp, partitionOfHash } from '@memdb/protocol';
 import type { PeerLink } from '../membership/peer-link.js';
 import type { LamportClock } from '../model/lamport-clock.js';
 import {
@@ -14,6 +14,7 @@ import {
 import type { Counter, Telemetry } from '../ports/telemetry.js';
 import type { Turn } from '../ports/turn.js';
 import { recordIsSound } from '../storage/record-check.js';
+import { sameBytes } from '../storage/same-bytes.js';
 import type { Segment } from '../storage/segment.js';
 import type { Store } from '../storage/store.js';
 import { isEnough, type Quorum, quorumOf } from '../topology/quorum.js';
@@ -49,7 +50,22 @@ export interface WriteCoordinatorOptions {
   /** By member number. */
   readonly links: readonly (PeerLink | undefined)[];
   readonly reachable: (member: number) => boolean;
+  /** The key is serial: the write goes on as a round, under `id` if it was sent anywhere before. */
+  readonly onSerial: OnSerialWrite;
 }
+
+/** `value` undefined: a deletion. `id`: the stamp of the latest attempt. */
+export type OnSerialWrite = (
+  target: ReplyTarget,
+  opcode: number,
+  correlation: number,
+  deadlineMs: number,
+  key: Uint8Array,
+  hash: number,
+  value: Uint8Array | undefined,
+  expiresAtMs: number,
+  id: OperationId | undefined,
+) => void;
 
 const LEVELS = 3;
 const LEVEL_NUMBERS: readonly number[] = [1, 2, 3];
@@ -172,6 +188,15 @@ export class WriteCoordinator {
   ): void {
     const { store, lamport, replies, self } = this.#options;
     const quorum = this.#quorums[set.index * LEVELS + level - 1];
+    const known = store.lookup(hash, bytes, view, keyStart, keyLength);
+    if (known && store.found.serial) {
+      const key = bytes.slice(keyStart, keyStart + keyLength);
+      // Writes of one connection keep their order.
+      this.#convert(hash, key);
+      const value = opcode === Opcode.delete ? undefined : bytes.slice(valueStart, valueStart + valueLength);
+      this.#options.onSerial(target, opcode, correlation, deadlineMs, key, hash, value, expiresAtMs, undefined);
+      return;
+    }
     if (!isEnough(set, this.#reachable[set.index], quorum)) {
       replies.error(target, opcode, correlation, unavailable(this.#reachable[set.index], quorum, set));
       return;
@@ -186,7 +211,6 @@ export class WriteCoordinator {
       replies.error(target, opcode, correlation, NO_ROOM[room]);
       return;
     }
-    const known = store.lookup(hash, bytes, view, keyStart, keyLength);
     if (kind === RecordKind.value && store.candidates.full && !(known && store.found.kind === RecordKind.value)) {
       replies.error(target, opcode, correlation, ENTRIES_FULL);
       return;
@@ -242,7 +266,7 @@ export class WriteCoordinator {
   }
 
   /** An owner holds a version newer than the record with this LSN. */
-  onRefused(member: number, lsn: number, counter: number): void {
+  onRefused(member: number, lsn: number, counter: number, serial: boolean): void {
     this.#options.lamport.observe(counter);
     for (const set of this.#options.sets.sets) {
       const memberIndex = set.members.indexOf(member);
@@ -251,6 +275,10 @@ export class WriteCoordinator {
         const queue = this.#queues[set.index * LEVELS + level - 1];
         const slot = queue.find(lsn);
         if (slot === -1) continue;
+        if (serial) {
+          this.#convertSlot(queue, slot);
+          return;
+        }
         queue.refuse(slot, memberIndex, counter);
         const possible = (set.owners | set.next) & ~queue.refused(slot);
         if (!isEnough(set, possible, quorumOf(set, level))) this.#restamp(queue, slot, set, level);
@@ -345,6 +373,10 @@ export class WriteCoordinator {
     const keyLength = recordKeyLength(view, offset);
     const hash = queue.hash(slot);
     const oldLsn = queue.lsn(slot);
+    if (store.lookup(hash, bytes, view, keyStart, keyLength) && store.found.serial) {
+      this.#convertSlot(queue, slot);
+      return;
+    }
     const later = this.#laterWrite(set, level, oldLsn, hash, segment, offset);
     if (later !== 0) {
       // Writes pipelined on one connection keep their order: the earlier one must not get the higher stamp. It counts
@@ -391,6 +423,57 @@ export class WriteCoordinator {
     const { appended } = store;
     queue.push(lsn, target, opcode, correlation, counter, deadlineMs, hash, appended.segment, appended.offset);
     this.#overtaken.move(oldLsn, lsn);
+  }
+
+  /** The key of this write is serial: it and all others to the key that wait here become rounds, in their order. */
+  #convertSlot(queue: PendingWrites, slot: number): void {
+    const segment = queue.segment(slot);
+    if (segment === undefined) return;
+    const start = queue.offset(slot) + RECORD_HEADER_BYTES;
+    const length = recordKeyLength(segment.view, queue.offset(slot));
+    this.#convert(queue.hash(slot), segment.bytes.slice(start, start + length));
+  }
+
+  #convert(hash: number, key: Uint8Array): void {
+    const found: { readonly queue: PendingWrites; readonly slot: number; readonly lsn: number }[] = [];
+    const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+    for (const queue of this.#queues) {
+      for (let index = 0; index < queue.size; index++) {
+        const slot = queue.slotAt(index);
+        const segment = queue.segment(slot);
+        if (queue.target(slot) === undefined || segment === undefined || queue.hash(slot) !== hash) continue;
+        const offset = queue.offset(slot);
+        if (recordKeyLength(segment.view, offset) !== key.length) continue;
+        if (!sameBytes(segment.view, offset + RECORD_HEADER_BYTES, view, 0, key.length)) continue;
+        found.push({ queue, slot, lsn: queue.lsn(slot) });
+      }
+    }
+    for (const { queue, slot, lsn } of found.sort((a, b) => a.lsn - b.lsn)) this.#toRound(queue, slot, lsn, key);
+  }
+
+  /** It was sent: what may have been adopted already is found by its stamp, and not applied again (×). */
+  #toRound(queue: PendingWrites, slot: number, lsn: number, key: Uint8Array): void {
+    const target = queue.target(slot);
+    const segment = queue.segment(slot);
+    if (target === undefined || segment === undefined) return;
+    const opcode = queue.opcode(slot);
+    const correlation = queue.correlation(slot);
+    const offset = queue.offset(slot);
+    const { bytes, view } = segment;
+    const isSound = recordIsSound(segment, offset);
+    const end = offset + lengthOf(recordKindLength(view, offset));
+    const expiresAtMs = recordExpiresAtMs(view, offset);
+    const valueStart = offset + RECORD_HEADER_BYTES + key.length + expiryBytes(expiresAtMs);
+    const value = opcode === Opcode.delete ? undefined : bytes.slice(valueStart, end);
+    const id = operationIdOfStamp({ counter: queue.counter(slot), node: this.#options.self });
+    const deadlineMs = queue.deadlineMs(slot);
+    const hash = queue.hash(slot);
+    queue.settle(slot);
+    // Writes that this one has overtaken cannot be told from it any more.
+    this.#overtaken.abandon(lsn);
+    // What is damaged must not be proposed as good.
+    if (!isSound) this.#options.replies.error(target, opcode, correlation, RESTAMP_FAILED);
+    else this.#options.onSerial(target, opcode, correlation, deadlineMs, key, hash, value, expiresAtMs, id);
   }
 
   /** LSN of the newest later write to the same key that waits here for at least as many owners; 0 for none. */

@@ -2,6 +2,7 @@ import type { WireTopology } from '@memdb/protocol';
 import {
   BATCH_ITEMS_MAX,
   Consistency,
+  decodeSerialRequest,
   encodeTopology,
   Feature,
   Flag,
@@ -11,11 +12,13 @@ import {
   frameDeadlineMs,
   frameFlags,
   frameOpcode,
+  isClientOperationId,
   keyHash,
   Opcode,
   ProtocolError,
   RequestOption,
   readCounter,
+  type SerialRequest,
   TTL_BYTES,
   TTL_MS_MAX,
 } from '@memdb/protocol';
@@ -28,6 +31,8 @@ import type { Turn } from '../ports/turn.js';
 import { EARLIER_UNANSWERED } from '../replication/forwarder.js';
 import type { Replication } from '../replication/replication.js';
 import type { Replies, ReplyError, ReplyTarget } from '../replication/replies.js';
+import { type SerialTask, serialOperation, serialTask } from '../replication/serial/serial-operation.js';
+import { viewOf } from '../storage/view-of.js';
 import { isAdminOpcode } from './admin-requests.js';
 import type { BackupRequests } from './backup-requests.js';
 import { Batch } from './batch.js';
@@ -37,6 +42,7 @@ import { OperationLatency } from './operation-latency.js';
 import {
   ADMINS_ONLY,
   BAD_CONSISTENCY,
+  BAD_OPERATION_ID,
   badTtl,
   batchTooLarge,
   CLOCK_AHEAD,
@@ -44,7 +50,6 @@ import {
   KEY_EMPTY,
   keyTooLarge,
   NO_OPTIONS,
-  NO_SERIAL,
   NOT_FOUNDED,
   NOT_REPLICA,
   PEERS_ONLY,
@@ -90,7 +95,18 @@ export class ClientRequests {
 
   constructor(options: ClientRequestsOptions) {
     this.#options = options;
-    for (const name of ['get', 'set', 'delete', 'contains', 'quorumGet', 'getMany', 'setMany', 'scan'] as const) {
+    for (const name of [
+      'get',
+      'set',
+      'delete',
+      'contains',
+      'quorumGet',
+      'getMany',
+      'setMany',
+      'scan',
+      'cas',
+      'resolve',
+    ] as const) {
       const labels = { operation: name };
       this.#operations[Opcode[name]] = options.telemetry.counter('operations_total', 'Requests of clients.', labels);
     }
@@ -126,6 +142,10 @@ export class ClientRequests {
       return;
     }
     const body = start + FRAME_HEADER_BYTES;
+    if (isSerialRequest(opcode, view, body, end)) {
+      this.#serial(target, opcode, correlation, bytes, view, start, end);
+      return;
+    }
     switch (opcode) {
       case Opcode.get:
       case Opcode.contains:
@@ -261,11 +281,23 @@ export class ClientRequests {
       return;
     }
     const quorumGet = opcode === Opcode.quorumGet;
-    if (!quorumGet && (selector < Consistency.one || selector > Consistency.all)) {
-      this.#refuse(target, opcode, correlation, selector === Consistency.serial ? NO_SERIAL : BAD_CONSISTENCY);
+    if (!quorumGet && (selector < Consistency.one || selector > Consistency.serial)) {
+      this.#refuse(target, opcode, correlation, BAD_CONSISTENCY);
       return;
     }
     const hash = keyHash(bytes, view, keyStart, keyLength, replication.hashSeed);
+    if (!quorumGet && selector === Consistency.serial) {
+      // Of a batch: its items have no ids, so their coordinator names them.
+      const isWrite = opcode === Opcode.set;
+      const value = isWrite ? bytes.slice(valueStart, valueStart + valueLength) : undefined;
+      const key = bytes.slice(keyStart, keyStart + keyLength);
+      const expiresAtMs = ttlMs === 0 ? 0 : deadlineAfter(this.#options.turn.wallMs, ttlMs);
+      const task: SerialTask = isWrite ? { kind: 'write', value, expiresAtMs } : { kind: 'read' };
+      const deadlineMs = this.#deadlineMs(timeoutMs, limits);
+      const operation = serialOperation(task, target, opcode, correlation, deadlineMs, undefined, false);
+      replication.serial.submit(operation, key, hash, forwarded);
+      return;
+    }
     const set = replication.sets.ofHash(hash);
     const deadlineMs = this.#deadlineMs(timeoutMs, limits);
     const path = set.coordinates ? 'coordinated' : 'forwarded';
@@ -316,6 +348,45 @@ export class ClientRequests {
       localReads.read(asker, opcode, correlation, deadlineMs, hash, bytes, view, keyStart, keyLength);
     } else {
       replication.reads.read(asker, opcode, correlation, selector, deadlineMs, hash, bytes, keyStart, keyLength);
+    }
+  }
+
+  /** A serial operation on one key. Throws `ProtocolError` when it is malformed. */
+  #serial(
+    target: ReplyTarget,
+    opcode: number,
+    correlation: number,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): void {
+    const limits = this.#options.limits();
+    this.#operations[opcode].value++;
+    const isCas = opcode === Opcode.cas;
+    const hasValue = isCas || opcode === Opcode.set;
+    const request = decodeSerialRequest(bytes, view, start + FRAME_HEADER_BYTES, end, isCas, hasValue);
+    const { key, ttlMs, value, expected } = request;
+    const tooLarge = Math.max(value?.length ?? 0, expected?.length ?? 0);
+    const replication = this.#options.replication();
+    const isForwarded = (frameFlags(view, start) & Flag.forwarded) !== 0;
+    if (key.length === 0) this.#refuse(target, opcode, correlation, KEY_EMPTY);
+    else if (key.length > limits.keyBytesMax)
+      this.#refuse(target, opcode, correlation, keyTooLarge(key.length, limits));
+    else if (tooLarge > limits.valueBytesMax)
+      this.#refuse(target, opcode, correlation, valueTooLarge(tooLarge, limits));
+    else if (ttlMs !== 0 && !isSoundTtl(ttlMs)) this.#refuse(target, opcode, correlation, badTtl(ttlMs));
+    else if (replication === undefined) this.#refuse(target, opcode, correlation, NOT_FOUNDED);
+    else if (!isForwarded && !isSoundId(opcode, request, frameCounter(view, start))) {
+      this.#refuse(target, opcode, correlation, BAD_OPERATION_ID);
+    } else {
+      const hash = keyHash(key, viewOf(key), 0, key.length, replication.hashSeed);
+      const expiresAtMs = ttlMs === 0 ? 0 : deadlineAfter(this.#options.turn.wallMs, ttlMs);
+      const task = serialTask(opcode, request, expiresAtMs);
+      const deadlineMs = this.#deadlineMs(frameDeadlineMs(view, start), limits);
+      const id = task.kind === 'write' || task.kind === 'cas' ? request.id : undefined;
+      const operation = serialOperation(task, target, opcode, correlation, deadlineMs, id, request.isRepeated);
+      replication.serial.submit(operation, key, hash, isForwarded);
     }
   }
 
@@ -393,10 +464,24 @@ export class ClientRequests {
   }
 }
 
+/** Whether it is on one key, at consistency `serial`. */
+function isSerialRequest(opcode: number, view: DataView, body: number, end: number): boolean {
+  if (opcode === Opcode.cas || opcode === Opcode.resolve) return true;
+  const isOnKey = opcode >= Opcode.get && opcode <= Opcode.contains;
+  return isOnKey && end > body && view.getUint8(body) === Consistency.serial;
+}
+
+/** What changes a key is named by its client, and resolve names what it asks about; the frame's counter is not below it. */
+function isSoundId(opcode: number, { id }: SerialRequest, counter: number): boolean {
+  if (opcode === Opcode.get || opcode === Opcode.contains) return id === undefined;
+  return id !== undefined && isClientOperationId(id) && id.sequence <= counter;
+}
+
 /** Whether only nodes may send this. */
 function isPeerOpcode(opcode: number): boolean {
   if (opcode === Opcode.counterEntries || opcode === Opcode.counterMerge) return true;
-  return opcode >= Opcode.heartbeat && opcode <= Opcode.announceEpoch;
+  const isRound = opcode >= Opcode.serialRead && opcode <= Opcode.serialAccept;
+  return isRound || (opcode >= Opcode.heartbeat && opcode <= Opcode.announceEpoch);
 }
 
 /** The time to live in front of a value, or of the items of a batch. */

@@ -24,6 +24,7 @@ import { InboundStream } from '../replication/inbound-stream.js';
 import type { Replica } from '../replication/replica.js';
 import { PARTITION_LOST, type Replies } from '../replication/replies.js';
 import type { ScanPages } from '../replication/scan-pages.js';
+import type { SerialAcceptor } from '../replication/serial/serial-acceptor.js';
 import type { Store } from '../storage/store.js';
 import type { Epochs } from '../topology/epochs.js';
 import type { Founding } from '../topology/founding.js';
@@ -49,6 +50,7 @@ export interface PeerRequestsOptions {
   /** Undefined until then. */
   readonly replica: () => Replica | undefined;
   readonly counters: () => CounterReplica | undefined;
+  readonly acceptor: () => SerialAcceptor | undefined;
   readonly audit: AuditReplica;
   readonly scanPages: () => ScanPages | undefined;
   /** A member holds so many keys beyond its bounds. */
@@ -90,6 +92,14 @@ export class PeerRequests {
         if (!this.#admits(session, opcode, correlation, view, start) || counters === undefined) return;
         if (opcode === Opcode.counterEntries) counters.onEntries(session, correlation, bytes, view, body, end);
         else counters.onMerge(session, correlation, bytes, view, body, end);
+        return;
+      }
+      case Opcode.serialRead:
+      case Opcode.serialPrepare:
+      case Opcode.serialAccept: {
+        const acceptor = this.#options.acceptor();
+        if (!this.#admits(session, opcode, correlation, view, start) || acceptor === undefined) return;
+        acceptor.onRequest(session, bytes, view, start, end);
         return;
       }
       case Opcode.scan:

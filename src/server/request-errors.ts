@@ -16,12 +16,19 @@ export const NOT_REPLICA: ReplyError = refusal(
   'not-replica',
   'this node holds no replica of the key; refresh the topology',
 );
-export const NO_SERIAL: ReplyError = refusal('not-supported', 'consistency "serial" is not supported by this version');
+export const NO_SERIAL: ReplyError = refusal(
+  'not-supported',
+  'counters do not know consistency "serial" in this version',
+);
 export const NO_OPTIONS: ReplyError = refusal(
   'not-supported',
   'the request has options that this version does not know',
 );
-export const BAD_CONSISTENCY: ReplyError = refusal('bad-request', 'consistency must be one, quorum or all');
+export const BAD_CONSISTENCY: ReplyError = refusal('bad-request', 'consistency must be one, quorum, all or serial');
+export const BAD_OPERATION_ID: ReplyError = refusal(
+  'bad-request',
+  'a serial operation that changes a key needs an id of its client, no newer than the counter of its frame',
+);
 export const CLOCK_AHEAD: ReplyError = refusal(
   'clock-ahead',
   'the session token is more than 2^32 ahead of this node; it was made by another cluster, or is damaged',

@@ -21,9 +21,10 @@ export function missingVersions<V extends AuditVersion>(
   for (const [hash, versions] of theirsByHash) {
     const held = ownByHash.get(hash) ?? [];
     for (const version of versions) {
-      // No floor speaks of entries of counters.
+      // No floor speaks of entries of counters, nor of serial keys.
       const covered =
         version.kind !== RecordKind.counterEntry &&
+        version.kind !== RecordKind.serial &&
         compareStamps(version.counter, version.node, floor.counter, floor.node) <= 0;
       if (held.length === 0 && covered && !isLost(hash)) continue;
       if (held.some((other) => compare(other, version) === 0)) continue;

@@ -19,8 +19,9 @@ export class SerialIntake {
 
   /** Whether a record must come in through here: a serial one, or any for a joining owner's bare promise. Hot. */
   concerns(bytes: Uint8Array, view: DataView, at: number, isJoining: boolean): boolean {
-    if (kindOf(recordKindLength(view, at)) === RecordKind.serial) return true;
-    if (!isJoining || this.#catalog.serialKeys === 0) return false;
+    const kind = kindOf(recordKindLength(view, at));
+    if (kind === RecordKind.serial) return true;
+    if (!isJoining || kind === RecordKind.counterEntry || this.#catalog.serialKeys === 0) return false;
     const { keyStart, keyLength, hash } = this.#keyAt(bytes, view, at);
     return this.#states.read(hash, view, keyStart, keyLength).promised.counter !== 0;
   }
@@ -28,8 +29,20 @@ export class SerialIntake {
   /** The verified record at `at` of a run from another replica; `isJoining`: it is streamed to an owner of a pending epoch. */
   take(bytes: Uint8Array, view: DataView, at: number, isJoining: boolean): void {
     const { keyStart, keyLength, hash } = this.#keyAt(bytes, view, at);
+    this.takeState(hash, bytes, view, keyStart, keyLength, stateAt({ bytes, view }, at), isJoining);
+  }
+
+  /** As `take`, of a state that travels alone; the key is `bytes[keyStart, +keyLength)`. */
+  takeState(
+    hash: number,
+    bytes: Uint8Array,
+    view: DataView,
+    keyStart: number,
+    keyLength: number,
+    copy: SerialState,
+    isJoining: boolean,
+  ): void {
     const own = this.#states.read(hash, view, keyStart, keyLength);
-    const copy = stateAt({ bytes, view }, at);
     if (copy.accepted.counter !== 0) {
       const next = isJoining ? stream(own, copy) : relay(own, copy);
       if (next !== undefined) this.#states.keep(hash, bytes, keyStart, keyLength, next);

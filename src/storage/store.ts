@@ -1,4 +1,4 @@
-import { copyBytes } from '@memdb/protocol';
+import { copyBytes, type SerialState } from '@memdb/protocol';
 import { contentHash } from '../model/content-hash.js';
 import {
   expiryBytes,
@@ -31,6 +31,7 @@ import { ScanWindow } from './scan-window.js';
 import { SegmentSizes } from './segment-sizes.js';
 import { SerialIntake } from './serial-intake.js';
 import { SerialStates } from './serial-states.js';
+import { SerialWalk } from './serial-walk.js';
 import type { Appended, Durability, Room, StoreOptions, StoreStats } from './store-options.js';
 import { storeStats } from './store-stats.js';
 import { VersionAudit } from './version-audit.js';
@@ -62,6 +63,7 @@ export class Store {
   readonly #log: ActiveLog;
   readonly #files: LogFiles | undefined;
   readonly #intake: RunIntake;
+  readonly #serialIntake: SerialIntake;
   readonly #compactor: Compactor;
   readonly #drops: PartitionDrops;
   /** What the acceptors of this node know. */
@@ -72,6 +74,8 @@ export class Store {
   readonly found: FoundRecord = new FoundRecord();
   /** Counts what has expired. */
   readonly expired: ExpiredKeys;
+  /** Finds serial keys to see to. */
+  readonly serialWalk: SerialWalk;
   /** What there is to evict. */
   readonly candidates: EvictionCandidates;
   /** Entries of counters. */
@@ -97,6 +101,7 @@ export class Store {
     this.#catalog = recovered.catalog;
     this.audit = new VersionAudit(recovered.catalog, this, options);
     this.expired = new ExpiredKeys(recovered.catalog);
+    this.serialWalk = new SerialWalk(recovered.catalog);
     this.candidates = new EvictionCandidates(recovered.catalog, options);
     if (options.eviction === 'lru') recovered.catalog.index.trackUse();
     this.#pool = pool;
@@ -117,7 +122,8 @@ export class Store {
       recovered.continued,
     );
     this.serial = new SerialStates(this.#catalog, this.append.bind(this));
-    this.#intake = new RunIntake(this.#catalog, this.#log, new SerialIntake(this.#catalog, this.serial));
+    this.#serialIntake = new SerialIntake(this.#catalog, this.serial);
+    this.#intake = new RunIntake(this.#catalog, this.#log, this.#serialIntake);
     this.#drops = new PartitionDrops(this.#catalog, options.timers);
     this.scanWindow = new ScanWindow(this.#catalog);
     this.entries = new CounterEntries(this.#catalog, this);
@@ -314,6 +320,11 @@ export class Store {
     if (this.#intake.bringsEntries) this.entries.onArriving(bytes, view, start, end);
     this.#intake.store(bytes, view, start, end, senderGeneration, salted, skipHeld, isJoining, onRefused);
     return true;
+  }
+
+  /** Takes in another replica's state of a serial key, for which there is room: a relayed Accept, or streamed (`isJoining`). */
+  takeSerial(hash: number, key: Uint8Array, copy: SerialState, isJoining: boolean): void {
+    this.#serialIntake.takeState(hash, key, viewOf(key), 0, key.length, copy, isJoining);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { compareStamps, keyHash } from '@memdb/protocol';
+import { compareStamps, keyHash, SerialContent, serialContent, serialStamp } from '@memdb/protocol';
 import {
   kindOf,
   lengthOf,
@@ -11,6 +11,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
+import { serialBodyAt } from '../model/serial-record.js';
 import type { Catalog } from './catalog.js';
 import { encodeFloor, type Floor, floorMetaName, isRecordPurgedBy, type KeptFloor } from './floors.js';
 import type { FoundRecord } from './found-record.js';
@@ -230,9 +231,9 @@ export class VersionAudit {
       index.eachOfHash(version.hash, (location) => {
         const segment = segments.segmentAt(location);
         const offset = segments.offsetAt(location);
-        const { view } = segment;
-        if (recordCounter(view, offset) !== version.counter || recordNode(view, offset) !== version.node) return;
-        if (kindOf(recordKindLength(view, offset)) !== RecordKind.counterEntry) found.push({ segment, offset });
+        const held = this.#listed(version.hash, segment, offset);
+        if (held.counter !== version.counter || held.node !== version.node) return;
+        if (held.kind !== RecordKind.counterEntry) found.push({ segment, offset });
       });
     }
     const entries = new Set(wanted.filter(isEntry).map(nameOf));
@@ -267,6 +268,12 @@ export function listedVersion(
   hashSeed: number,
 ): ListedVersion {
   const kind = kindOf(recordKindLength(view, offset));
+  if (kind === RecordKind.serial && recordCounter(view, offset) === 0) {
+    // A bare promise is this acceptor's own affair: what others may lack is the plain version under it.
+    const body = serialBodyAt(view, offset);
+    const plain = serialContent(view, body) === SerialContent.value ? RecordKind.value : RecordKind.tombstone;
+    return { hash, ...serialStamp(view, body, 0, 0), kind: plain };
+  }
   const isOfCounter = kind === RecordKind.counterEntry;
   const keyStart = offset + RECORD_HEADER_BYTES;
   return {

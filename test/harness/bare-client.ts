@@ -1,10 +1,14 @@
 import {
+  type CasReply,
   ClientHandshake,
   Consistency,
+  decodeCasReply,
   decodeCounterValue,
   decodeErrorBody,
   decodeQuorumGetReply,
+  decodeResolveReply,
   encodeCounterAdd,
+  encodeSerialRequest,
   Flag,
   FRAME_HEADER_BYTES,
   FrameReader,
@@ -17,7 +21,9 @@ import {
   Opcode,
   OutgoingBuffer,
   type QuorumGetReply,
+  type ResolveReply,
   Role,
+  type SerialRequest,
   STAMP_BYTES,
   stampCounter,
   stampNode,
@@ -39,6 +45,8 @@ export interface BareReply {
   readonly quorum?: QuorumGetReply;
   /** Of a counter. */
   readonly number?: bigint;
+  readonly cas?: CasReply;
+  readonly resolved?: ResolveReply;
 }
 
 /** A bare protocol client on one connection: no routing, no retries, so that a test says exactly who coordinates. */
@@ -125,6 +133,13 @@ export class BareClient {
     this.#ask(Opcode.counterGet, name, level, done, timeoutMs);
   }
 
+  /** A serial operation, exactly as it is given: its id is the caller's affair. */
+  serial(opcode: number, request: SerialRequest, done: (reply: BareReply) => void, timeoutMs = 2000): void {
+    const body = encodeSerialRequest(request, opcode === Opcode.cas);
+    writeFrame(this.#out, opcode, 0, this.#expect(done), timeoutMs, this.counter, 0, body);
+    this.#flush();
+  }
+
   /** A request of any kind whose body is a key. */
   ask(opcode: number, key: string, done: (reply: BareReply) => void): void {
     this.#ask(opcode, key, 2, done, 2000);
@@ -196,6 +211,14 @@ function readReply(bytes: Uint8Array, view: DataView, start: number, end: number
   }
   if (frameOpcode(view, start) === Opcode.counterGet) {
     return { absent: false, counter: 0, node: 0, value: undefined, number: decodeCounterValue(view, body, end) };
+  }
+  if (frameOpcode(view, start) === Opcode.cas) {
+    const cas = decodeCasReply(bytes, view, body, end);
+    return { absent: false, ...cas.stamp, value: undefined, cas };
+  }
+  if (frameOpcode(view, start) === Opcode.resolve) {
+    const resolved = decodeResolveReply(bytes, view, body, end);
+    return { absent: false, ...resolved.stamp, value: undefined, resolved };
   }
   const absent = (flags & Flag.absent) !== 0;
   const isValue = frameOpcode(view, start) === Opcode.get && !absent;

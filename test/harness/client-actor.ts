@@ -19,7 +19,7 @@ const CLOSE_MS_MAX = 10_000;
 /** A scan is given up after so many errors. */
 const SCAN_FAILURES_MAX = 3;
 const TTLS_MS = [20, 300, 1000, 3000, 3_600_000];
-const LEVEL_OF: Readonly<Record<ConsistencyLevel, number>> = { one: LEVEL.one, quorum: LEVEL.quorum, all: LEVEL.all };
+const LEVEL_OF: Readonly<Record<ConsistencyLevel, number>> = LEVEL;
 const READ_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'all', 'one'];
 const WRITE_LEVELS: readonly ConsistencyLevel[] = ['quorum', 'quorum', 'quorum', 'quorum', 'all', 'one'];
 

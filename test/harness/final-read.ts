@@ -2,6 +2,7 @@ import type { BareReply } from './bare-client.js';
 import { LEVEL } from './bare-client.js';
 import type { BrokenPromises } from './broken-promise.js';
 import type { FinalVersion } from './check-history.js';
+import type { SerialHistory } from './serial-history.js';
 import type { SimCluster } from './sim-cluster.js';
 import { SimSession } from './sim-session.js';
 
@@ -51,4 +52,23 @@ export function readAll(
     final.set(key, { stamp: { counter: one.counter, node: one.node }, value: one.value });
   }
   return final;
+}
+
+/** Reads every serial key once more: what all clients saw ends in that. */
+export function readSerial(cluster: SimCluster, history: SerialHistory, broken: BrokenPromises): void {
+  const { world } = cluster;
+  const session = new SimSession(cluster, 'serial-judge');
+  let answered = 0;
+  const { keys } = history;
+  for (const key of keys) {
+    const event = history.begin(key, { kind: 'get' });
+    session.to(world.random.pick(cluster.names)).get(key, LEVEL.serial, (reply) => {
+      answered++;
+      if (reply.error === undefined) history.answer(event, { kind: 'value', value: reply.value });
+      else broken.add(`it cannot be read at the end: ${reply.error.message}`, key);
+    });
+  }
+  if (!world.runUntil(() => answered === keys.length, world.nowMs + DEADLINE_MS)) {
+    broken.add(`${keys.length - answered} serial keys are not answered at the end`);
+  }
 }

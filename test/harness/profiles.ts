@@ -6,6 +6,8 @@ export interface Profile {
   readonly nodes: number;
   readonly bareClients: number;
   readonly realClients: number;
+  /** Clients of serial keys. */
+  readonly serialClients: number;
   readonly keys: number;
   /** Of most keys; 0: as short as can be. */
   readonly keyBytes: number;
@@ -64,6 +66,7 @@ const mixed: ProfileMaker = (random) => {
     nodes: random.chance(0.35) ? 5 : 3,
     bareClients: 1 + random.below(4),
     realClients: 1 + random.below(3),
+    serialClients: 0,
     keys: random.pick([3, 12, 60, 200]),
     keyBytes: 0,
     largeShare: random.pick([0, 0.02, 0.05]),
@@ -100,6 +103,19 @@ const churn: ProfileMaker = (random) => ({
   valueBytesMax: 4096,
   segmentBytes: 131_072,
   compression: random.chance(0.5),
+});
+
+const serial: ProfileMaker = (random) => ({
+  ...mixed(random),
+  keys: 12,
+  bareClients: 1,
+  realClients: 0,
+  serialClients: 2 + random.below(6),
+  largeShare: 0,
+  ttlShare: 0,
+  scanShare: 0,
+  operations: 2000,
+  faultMs: random.pick([200, 500]),
 });
 
 /** Workloads by name: `npm run sim -- --workload NAME`. */
@@ -281,6 +297,10 @@ export const PROFILES: Readonly<Record<string, ProfileMaker>> = {
       forgets,
     };
   },
+  /** Serial and plain operations on the same keys, each sent again to other nodes until it is answered. */
+  serial,
+  /** The same while epochs follow each other. */
+  'serial-epochs': (random) => ({ ...serial(random), epochMs: random.pick([50, 200, 800]) }),
   /** Epochs follow each other, proposed by several nodes at once; who owns what stays. */
   epochs: (random) => ({ ...mixed(random), epochMs: random.pick([50, 200, 800]) }),
   /** Partitions move: nodes join, leave, are removed and replaced, weights change, and changes are aborted. */
@@ -305,12 +325,7 @@ const DRAWN: readonly string[] = [
   ...Array.from({ length: 8 }, () => 'default'),
   ...['hot', 'hot', 'wide', 'wide', 'large', 'client', 'client', 'bare', 'expiry', 'scans'],
   ...['churn', 'deaths', 'full', 'slow', 'losses', 'forgetful', 'purge', 'sediment', 'lru', 'reject', 'rot', 'backup'],
-  'epochs',
-  'epochs',
-  'counters',
-  'counters',
-  'moves',
-  'moves',
+  ...['epochs', 'epochs', 'serial', 'serial', 'serial', 'serial-epochs', 'counters', 'counters', 'moves', 'moves'],
 ];
 
 export function profileNameOf(name: string | undefined, random: SimRandom): string {
@@ -338,4 +353,5 @@ export const MUST_RISE: Readonly<Record<string, readonly string[]>> = {
     'transfer_partitions_dropped_total',
     'audit_purged_total',
   ],
+  serial: ['serial_operations_total'],
 };

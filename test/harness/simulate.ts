@@ -9,13 +9,14 @@ import { checkConverged, checkCursors, checkLogs, isConverged } from './check-st
 import { CounterLoad } from './counter-load.js';
 import { EpochWatch } from './epoch-watch.js';
 import { FaultPlan } from './fault-plan.js';
-import { readAll } from './final-read.js';
+import { readAll, readSerial } from './final-read.js';
 import { FloorWatch } from './floor-watch.js';
 import { Journal } from './journal.js';
 import { Mover } from './mover.js';
 import { Operator } from './operator.js';
 import { MUST_RISE, PROFILES, profileNameOf } from './profiles.js';
 import { RecoveryWatch } from './recovery-watch.js';
+import { checkSerial } from './serial-history.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
@@ -204,10 +205,11 @@ class Run {
       const onWiped = (name: string): void => watch.forget(name);
       this.#mover = new Mover(world, this.#cluster, journal, { intervalMs: profile.moveMs, onWiped });
     }
-    const clients = profile.bareClients + profile.realClients;
+    const clients = profile.bareClients + profile.realClients + profile.serialClients;
     const workloadOptions = {
       bareClients: profile.bareClients,
       realClients: profile.realClients,
+      serialClients: profile.serialClients,
       keys: this.#keys,
       // Batches and bursts make more than one operation of an action.
       intervalMs: (clients * profile.loadMs * 1.4 * busyShare(profile.silenceMs)) / profile.operations,
@@ -311,12 +313,15 @@ class Run {
     this.#floors.look();
     const expiring = this.faults.movesClocks ? history.writes.filter(({ ttlMs }) => ttlMs > 0) : [];
     const final = readAll(cluster, this.#keys, new Set(expiring.map(({ key }) => key)), broken);
+    readSerial(cluster, this.load.serial, broken);
     world.run(world.nowMs + 500);
     checkConverged(world, cluster, this.#keys, broken);
     const evicts = this.#evicts;
     const { movesClocks } = this.faults;
-    checkLogs(cluster, history, evicts, broken);
+    const serialKeys = new Set(this.load.serial.keys);
+    checkLogs(cluster, history, (key) => serialKeys.has(key), evicts, broken);
     checkStamps(history, final, evicts, broken);
+    checkSerial(this.load.serial, cluster, broken);
     if (this.#forgets) return;
     checkRegular(history, { movedClocks: movesClocks, evicts }, broken);
     if (!movesClocks) checkExpiry(history, broken);

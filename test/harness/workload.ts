@@ -16,6 +16,8 @@ import {
 import type { Journal } from './journal.js';
 import { ownersOf } from './owner-versions.js';
 import { PipelineOrder } from './pipeline-order.js';
+import { SerialActor } from './serial-actor.js';
+import { type SerialEvent, SerialHistory } from './serial-history.js';
 import type { SimCluster } from './sim-cluster.js';
 import type { SimRandom } from './sim-random.js';
 import type { SimWorld } from './sim-world.js';
@@ -25,6 +27,8 @@ export interface WorkloadOptions {
   readonly bareClients: number;
   /** Programs that use the client library. */
   readonly realClients: number;
+  /** Clients of serial keys. */
+  readonly serialClients: number;
   readonly keys: readonly string[];
   /** Mean time between two requests of one client; in a burst, where there are silences. */
   readonly intervalMs: number;
@@ -77,6 +81,8 @@ export interface Actor {
 }
 
 const BURST_MS = 500;
+/** Serial keys in use at a time. */
+const SERIAL_KEYS = 3;
 
 /** Share of the time in which somebody asks, with silences of this length. */
 export function busyShare(silenceMs: number): number {
@@ -86,6 +92,12 @@ export function busyShare(silenceMs: number): number {
 /** Clients that read and write at random while faults happen. What they see is kept, for the checkers. */
 export class Workload {
   readonly history: History = new History();
+  readonly serial: SerialHistory = new SerialHistory();
+  /** Serial keys in use now, those of them that surely are serial, and values that were seen there. */
+  readonly #serialKeys: string[] = [];
+  readonly #isSerial: Set<string> = new Set();
+  readonly #serialValues: Map<string, string | undefined> = new Map();
+  #serialNames = 0;
   /** Operations begun, and those of them that succeeded. */
   begun = 0;
   done = 0;
@@ -114,6 +126,9 @@ export class Workload {
     for (let index = 0; index < options.realClients; index++) {
       // Some programs hand their session token on to each other.
       this.#actors.push(new ClientActor(this.#context, `client-${index}`, index % 2 === 0 ? token : { counter: 0 }));
+    }
+    for (let index = 0; index < options.serialClients; index++) {
+      this.#actors.push(new SerialActor(this.#context, `serial-${index}`));
     }
     if (options.backupMs > 0) this.#backups = new BackupActor(this.#context, options.backupMs);
   }
@@ -145,6 +160,35 @@ export class Workload {
   pickKey(random: SimRandom): string {
     const { keys } = this.#context.options;
     return random.chance(0.5) ? keys[random.below(Math.min(4, keys.length))] : random.pick(keys);
+  }
+
+  /** One of a few keys; each is left for another after so many operations. */
+  serialKey(random: SimRandom, operationsMax: number): string {
+    const at = random.below(SERIAL_KEYS);
+    const known = this.#serialKeys[at];
+    if (known !== undefined && this.serial.count(known) < operationsMax) return known;
+    const key = `serial-${this.#serialNames++}`;
+    this.#serialKeys[at] = key;
+    return key;
+  }
+
+  /** Whether a serial write on the key was acknowledged. */
+  isSerial(key: string): boolean {
+    return this.#isSerial.has(key);
+  }
+
+  /** A value that the key had not long ago; undefined: none was seen. */
+  lastSerialValue(key: string): string | undefined {
+    return this.#serialValues.get(key);
+  }
+
+  onSerialAnswer({ key, input, output }: SerialEvent): void {
+    const applied = input.kind === 'cas' && output?.kind === 'compared' && output.applied;
+    if (applied) this.#isSerial.add(key);
+    if (output?.kind === 'value') this.#serialValues.set(key, output.value);
+    else if (output?.kind === 'compared') {
+      this.#serialValues.set(key, applied && input.kind === 'cas' ? input.next : output.actual);
+    } else if (input.kind === 'set') this.#serialValues.set(key, input.value);
   }
 
   beginWrite(random: SimRandom, key: string, isSet: boolean, level: number, who: string, ttlMs = 0): WriteEvent {

@@ -1,6 +1,20 @@
 import {
   type AppliedOperation,
+  decodeCasReply,
+  decodeResolveReply,
+  decodeSerialAccept,
+  decodeSerialAnswer,
+  decodeSerialPrepare,
+  decodeSerialRead,
+  decodeSerialRequest,
   decodeSerialState,
+  encodeCasReply,
+  encodeResolveReply,
+  encodeSerialAccept,
+  encodeSerialAnswer,
+  encodeSerialPrepare,
+  encodeSerialRead,
+  encodeSerialRequest,
   encodeSerialState,
   isSerialState,
   NO_BALLOT,
@@ -90,3 +104,85 @@ test('a serial state that is cut in front of its value is refused', (t) => {
     { numRuns: 50 },
   );
 });
+
+const key = fc.uint8Array({ minLength: 1, maxLength: 20 });
+const id = fc.record({ sequence: counter.map((value) => value || 1), sessionLow: u32, sessionHigh: u32 });
+const decided = states.filter(({ accepted }) => accepted.counter !== 0);
+
+/** Read back at any place, whole; refused when it is cut anywhere in front of `tail` bytes that may be fewer. */
+function roundTrips<T>(
+  name: string,
+  value: fc.Arbitrary<T>,
+  encode: (value: T) => Uint8Array,
+  decode: (bytes: Uint8Array, view: DataView, start: number, end: number) => unknown,
+  tail: (value: T) => number,
+): void {
+  test(`${name} is read back as it was written, and refused when it is cut`, (t) => {
+    const property = fc.property(value, fc.nat(7), (written, before) => {
+      const body = encode(written);
+      const bytes = new Uint8Array(before + body.length);
+      bytes.set(body, before);
+      t.deepEqual(decode(bytes, viewOf(bytes), before, bytes.length), written);
+      for (let end = before; end < bytes.length - tail(written); end++) {
+        t.throws(() => decode(bytes, viewOf(bytes), before, end), { instanceOf: ProtocolError });
+      }
+    });
+    fc.assert(property, { numRuns: 60 });
+  });
+}
+
+const bytes = fc.uint8Array({ maxLength: 30 });
+const request = { key, ttlMs: fc.oneof(fc.constant(0), counter), id: fc.option(id, { nil: undefined }) };
+
+roundTrips(
+  'cas',
+  fc.record({
+    ...request,
+    isRepeated: fc.boolean(),
+    expected: fc.option(bytes, { nil: undefined }),
+    value: fc.option(bytes, { nil: undefined }),
+  }),
+  (value) => encodeSerialRequest(value, true),
+  (buffer, view, start, end) => decodeSerialRequest(buffer, view, start, end, true, true),
+  ({ value }) => value?.length ?? 0,
+);
+roundTrips(
+  'a serial set',
+  fc.record({ ...request, isRepeated: fc.boolean(), expected: fc.constant(undefined), value: bytes }),
+  (value) => encodeSerialRequest(value, false),
+  (buffer, view, start, end) => decodeSerialRequest(buffer, view, start, end, false, true),
+  ({ value }) => value.length,
+);
+roundTrips(
+  'the reply to cas',
+  fc.record({ stamp, applied: fc.boolean(), actual: fc.option(bytes, { nil: undefined }) }),
+  encodeCasReply,
+  decodeCasReply,
+  ({ actual }) => actual?.length ?? 0,
+);
+roundTrips(
+  'the reply to resolve',
+  fc.record({ resolution: fc.constantFrom(1, 2, 3), stamp }),
+  encodeResolveReply,
+  decodeResolveReply,
+  () => 0,
+);
+roundTrips('serialRead', key, encodeSerialRead, decodeSerialRead, () => 0);
+roundTrips('serialPrepare', fc.record({ ballot, key }), encodeSerialPrepare, decodeSerialPrepare, () => 0);
+roundTrips(
+  'serialAccept',
+  fc.record({ key, proposal: decided }),
+  encodeSerialAccept,
+  decodeSerialAccept,
+  ({ proposal }) => proposal.value.length,
+);
+roundTrips(
+  'an answer of an acceptor',
+  fc.oneof(
+    fc.record({ kind: fc.constant('refused' as const), promised: ballot }),
+    fc.record({ kind: fc.constant('state' as const), state: states }),
+  ),
+  encodeSerialAnswer,
+  (buffer, view, start, end) => decodeSerialAnswer(buffer, view, start, end, true),
+  (answer) => (answer.kind === 'state' ? answer.state.value.length : 0),
+);

@@ -10,7 +10,16 @@ const url = `memdb://app:${'A'.repeat(43)}@127.0.0.1:10000`;
 /** A client whose operations the test writes; the others fail the test. */
 type FakeClient = Partial<
   Record<
-    'admin' | 'topology' | 'getBytes' | 'set' | 'delete' | 'contains' | 'quorumGet' | 'keysBytes' | 'counter',
+    | 'admin'
+    | 'topology'
+    | 'getBytes'
+    | 'set'
+    | 'delete'
+    | 'contains'
+    | 'quorumGet'
+    | 'keysBytes'
+    | 'counter'
+    | 'compareAndSet',
     unknown
   >
 >;
@@ -158,6 +167,31 @@ test('contains says true or false, also by its exit code', async (t) => {
   t.deepEqual([yes.code, yes.text], [0, 'true\n']);
   const no = await run(['contains', 'k'], { client: { contains: async () => false } });
   t.deepEqual([no.code, no.text], [3, 'false\n']);
+});
+
+test('cas exits with 0 when it was applied, with 3 when the comparison failed, with 5 when nobody knows', async (t) => {
+  const stamp = { counter: 9, node: 1 };
+  const asked: unknown[] = [];
+  const answers = (result: object): FakeClient => ({
+    compareAndSet: async (...call: unknown[]) => {
+      asked.push(call.slice(0, 2));
+      return result;
+    },
+  });
+  const yes = await run(['cas', 'k', 'a', 'b'], { client: answers({ applied: true, actual: undefined, stamp }) });
+  t.deepEqual([yes.code, yes.text], [0, 'applied\n']);
+  const no = await run(['cas', 'k', 'b', '--absent'], { client: answers({ applied: false, actual: 'x', stamp }) });
+  t.deepEqual([no.code, no.text], [3, 'not applied: it holds "x"\n']);
+  t.deepEqual(asked, [
+    ['k', { expected: 'a', next: 'b' }],
+    ['k', { expected: undefined, next: 'b' }],
+  ]);
+  const error = new MemDbError('timeout', 'late', { outcome: 'unknown', operationId: 'AAAA' });
+  const failing = { compareAndSet: async () => Promise.reject(error) };
+  const lost = await run(['cas', 'k', 'a', 'b', '--json'], { client: failing });
+  t.is(lost.code, 5);
+  t.regex(lost.text + lost.errors, /"operationId": ?"AAAA"/);
+  t.is((await run(['cas', 'k', 'a'], { client: failing })).code, 2);
 });
 
 test('quorum-get shows what each replica answered', async (t) => {

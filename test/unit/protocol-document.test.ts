@@ -6,6 +6,7 @@ import {
   ackStreamId,
   appendScanEntry,
   appendScanKey,
+  type CasReply,
   ClientHandshake,
   Consistency,
   CounterEntryList,
@@ -19,6 +20,7 @@ import {
   decodeAuditTable,
   decodeAuditTableRequest,
   decodeBatchReply,
+  decodeCasReply,
   decodeChunkRequest,
   decodeEpochAccept,
   decodeEpochAcceptance,
@@ -35,8 +37,14 @@ import {
   decodeRelayed,
   decodeReplicaPage,
   decodeRequest,
+  decodeResolveReply,
   decodeScanReply,
   decodeScanRequest,
+  decodeSerialAccept,
+  decodeSerialAnswer,
+  decodeSerialPrepare,
+  decodeSerialRead,
+  decodeSerialRequest,
   decodeSerialState,
   decodeSetManyRequest,
   decodeSnapshot,
@@ -55,6 +63,7 @@ import {
   encodeAuditRoots,
   encodeAuditTable,
   encodeAuditTableRequest,
+  encodeCasReply,
   encodeChunkRequest,
   encodeCounterAdd,
   encodeEpochAccept,
@@ -69,8 +78,14 @@ import {
   encodeRelayed,
   encodeReplicaPage,
   encodeRequest,
+  encodeResolveReply,
   encodeScanReply,
   encodeScanRequest,
+  encodeSerialAccept,
+  encodeSerialAnswer,
+  encodeSerialPrepare,
+  encodeSerialRead,
+  encodeSerialRequest,
   encodeSerialState,
   encodeSnapshot,
   encodeTopology,
@@ -95,6 +110,8 @@ import {
   parseUuid,
   pressureKeys,
   pressureNode,
+  Resolution,
+  type ResolveReply,
   Role,
   RUN_CATCH_UP,
   runLastLsn,
@@ -103,7 +120,9 @@ import {
   runSegmentOffset,
   runStreamId,
   ScanReach,
+  type SerialAnswer,
   SerialContent,
+  type SerialRequest,
   type SerialState,
   SerialVerdict,
   ServerHandshake,
@@ -324,6 +343,19 @@ const SERIAL_STATE: SerialState = {
   value: text('Ada'),
 };
 
+const PROPOSAL: SerialState = { ...SERIAL_STATE, operations: [] };
+const CAS: SerialRequest = {
+  key: text('k'),
+  ttlMs: 60_000,
+  id: clientOperationId(2 ** 32 + 7, 0x01020304, 0x05060708),
+  isRepeated: true,
+  expected: text('free'),
+  value: text('held'),
+};
+const SERIAL_SET: SerialRequest = { ...CAS, ttlMs: 0, isRepeated: false, expected: undefined, value: text('v') };
+const CAS_REPLY: CasReply = { stamp: { counter: 90, node: 2 }, applied: false, actual: text('held') };
+const RESOLVE_REPLY: ResolveReply = { resolution: Resolution.applied, stamp: { counter: 90, node: 2 } };
+
 const writers: Readonly<Record<string, () => Uint8Array>> = {
   ping: () => written((out) => writeFrame(out, Opcode.ping, 0, 1, 2000, 5, 0, text('hi'))),
   get: () => written((out) => writeKeyRequest(out, Opcode.get, 7, 1500, 2 ** 32 + 2, 3, Consistency.quorum, 'user:1')),
@@ -469,6 +501,15 @@ const writers: Readonly<Record<string, () => Uint8Array>> = {
       encodeAuditTable({ partition: 7, floor: FLOOR, table: Int32Array.of(0x11223344, -1, 0, 0) }),
     ),
   'serial-state': () => encodeSerialState(SERIAL_STATE),
+  cas: () => encodeSerialRequest(CAS, true),
+  'serial-set': () => encodeSerialRequest(SERIAL_SET, false),
+  'cas-reply': () => encodeCasReply(CAS_REPLY),
+  'resolve-reply': () => encodeResolveReply(RESOLVE_REPLY),
+  'serial-read': () => encodeSerialRead(text('k')),
+  'serial-prepare': () => encodeSerialPrepare({ ballot: SERIAL_STATE.promised, key: text('k') }),
+  'serial-accept': () => encodeSerialAccept({ key: text('k'), proposal: PROPOSAL }),
+  'serial-refused': () => encodeSerialAnswer({ kind: 'refused', promised: PROPOSAL.promised }),
+  'serial-promise': () => encodeSerialAnswer({ kind: 'state', state: PROPOSAL }),
   'audit-list': () => framed(Opcode.auditList, 0, encodeAuditListRequest(7, FLOOR, 3)),
   'audit-list-reply': () =>
     framed(
@@ -599,6 +640,27 @@ test('the code reads the frames of changes and transfers of PROTOCOL.md', (t) =>
 test('the code reads the serial state of PROTOCOL.md', (t) => {
   const { bytes, view, start, end } = placed(example('serial-state'));
   t.deepEqual(decodeSerialState(bytes, view, start, end, 2 ** 32 + 40, 2), SERIAL_STATE);
+});
+
+test('the code reads the serial frames of PROTOCOL.md', (t) => {
+  const body = <Result>(name: string, decode: Decoder<Result>): Result => {
+    const { bytes, view, start, end } = placed(example(name));
+    return decode(bytes, view, start, end);
+  };
+  const request =
+    (isCas: boolean): Decoder<SerialRequest> =>
+    (bytes, view, start, end) =>
+      decodeSerialRequest(bytes, view, start, end, isCas, true);
+  const answer: Decoder<SerialAnswer> = (bytes, view, start, end) => decodeSerialAnswer(bytes, view, start, end, true);
+  t.deepEqual(body('cas', request(true)), CAS);
+  t.deepEqual(body('serial-set', request(false)), SERIAL_SET);
+  t.deepEqual(body('cas-reply', decodeCasReply), CAS_REPLY);
+  t.deepEqual(body('resolve-reply', decodeResolveReply), RESOLVE_REPLY);
+  t.deepEqual(body('serial-read', decodeSerialRead), text('k'));
+  t.deepEqual(body('serial-prepare', decodeSerialPrepare), { ballot: PROPOSAL.promised, key: text('k') });
+  t.deepEqual(body('serial-accept', decodeSerialAccept), { key: text('k'), proposal: PROPOSAL });
+  t.deepEqual(body('serial-refused', answer), { kind: 'refused', promised: PROPOSAL.promised });
+  t.deepEqual(body('serial-promise', answer), { kind: 'state', state: PROPOSAL });
 });
 
 test('the code reads the scan frames of PROTOCOL.md', (t) => {

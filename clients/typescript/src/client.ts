@@ -1,4 +1,14 @@
-import { type MemDbError, Opcode, Role, type ScanPlace, type ScanReply } from '@memdb/protocol';
+import {
+  type CasReply,
+  KEY_BYTES_HARD_MAX,
+  type MemDbError,
+  Opcode,
+  type ResolveReply,
+  Role,
+  type ScanPlace,
+  type ScanReply,
+  type WireStamp,
+} from '@memdb/protocol';
 import { Admin } from './core/admin.js';
 import { prefixOf, problemOf, repliesOf, sizeProblem } from './core/arguments.js';
 import { Batch, type BatchKind, BatchPart, type ManyResult } from './core/batch.js';
@@ -7,7 +17,7 @@ import { Counter } from './core/counter.js';
 import { Dispatcher } from './core/dispatcher.js';
 import { Events } from './core/events.js';
 import { explain, type KeyExplanation } from './core/explain.js';
-import { abortedBeforeError, closedError, connectFailedError } from './core/failures.js';
+import { abortedBeforeError, closedError, connectFailedError, keyError } from './core/failures.js';
 import { KeyScan } from './core/key-scan.js';
 import { KeyScratch } from './core/key-scratch.js';
 import type { Link, LinkContext } from './core/link.js';
@@ -15,6 +25,18 @@ import { NodeSnapshot } from './core/node-snapshot.js';
 import { Form, type Operation } from './core/operation.js';
 import type { ClientPorts, Timer } from './core/ports.js';
 import type { QuorumGetResult } from './core/quorum-result.js';
+import {
+  bytesOf,
+  parseOperation,
+  readCas,
+  readNothing,
+  resolveRequest,
+  type SendCopy,
+  type SerialAsk,
+  SerialOperations,
+  type Settlement,
+  settlementOf,
+} from './core/serial-operation.js';
 import { Session } from './core/session.js';
 import { checkTimeoutMs, checkTtlMs, levelOf, secretOf, seedsOf, settingsOf } from './core/settings.js';
 import { type SpecialRequest, scanRequest } from './core/special-request.js';
@@ -22,6 +44,7 @@ import { type ClientStatistics, createStatistics, type Statistics } from './core
 import { readText } from './core/text.js';
 import type { TopologyDescription } from './core/topology.js';
 import type {
+  CasOptions,
   ConnectOptions,
   Key,
   KeysOptions,
@@ -33,6 +56,15 @@ import type {
   Value,
   WriteOptions,
 } from './options.js';
+
+/** What `compareAndSet` found and did. */
+export interface CompareAndSetResult {
+  readonly applied: boolean;
+  /** What the key held instead of what was expected; undefined when it had no value, and when `next` was set. */
+  readonly actual: string | undefined;
+  /** Of the version that the key has now. */
+  readonly stamp: WireStamp;
+}
 
 export interface CreateClientOptions extends ConnectOptions {
   readonly ports: ClientPorts;
@@ -65,6 +97,7 @@ export class Client {
   readonly #dispatcher: Dispatcher;
   readonly #connections: Connections;
   readonly #level: number;
+  readonly #serials: SerialOperations;
   readonly #ready: Promise<void>;
   #connectTimer: Timer | undefined = undefined;
   #whenOpened: (error: MemDbError | undefined) => void = noop;
@@ -82,6 +115,7 @@ export class Client {
     this.#ports = ports;
     this.#level = levelOf(settings.consistency);
     this.session = new Session(settings.token);
+    this.#serials = new SerialOperations(this.session, ports.random, () => ports.clock.monotonicMs());
     const scratch = new KeyScratch();
     const onStaleTopology = (link: Link): void => this.#connections.refresh(link);
     this.#dispatcher = new Dispatcher({
@@ -156,17 +190,58 @@ export class Client {
    * @example await db.set('session:9', token, { ttlMs: 30 * 60_000 });
    */
   set(key: Key, value: Value, options?: SetOptions): Promise<void> {
+    if (this.#isSerial(options))
+      return this.#serial(Opcode.set, key, undefined, value, options, readNothing).then(noop);
     return this.#keyOperation(Opcode.set, Form.nothing, key, value, options, options?.ttlMs);
   }
 
   /** Deletes `key`; deleting what is absent is no error. */
   delete(key: Key, options?: WriteOptions): Promise<void> {
+    if (this.#isSerial(options)) {
+      return this.#serial(Opcode.delete, key, undefined, undefined, options, readNothing).then(noop);
+    }
     return this.#keyOperation(Opcode.delete, Form.nothing, key, '', options);
   }
 
   /** Whether `key` has a value. */
   contains(key: Key, options?: ReadOptions): Promise<boolean> {
     return this.#keyOperation(Opcode.contains, Form.presence, key, '', options);
+  }
+
+  /**
+   * Sets `key` to `next` if its value is `expected` now; `expected` undefined: if it has none. True when it did, false
+   * when the comparison failed, which is no error. Linearizable. The key is a serial key from then on.
+   *
+   * @example while (!(await db.cas('lock', undefined, 'mine'))) await delay();
+   */
+  async cas(key: Key, expected: Value | undefined, next: Value | undefined, options?: CasOptions): Promise<boolean> {
+    return (await this.#compare(key, expected, next, options)).applied;
+  }
+
+  /**
+   * As `cas`, and tells what the key held instead, and the stamp of the version that the key has now: stamps of one key
+   * only grow, so that of a lock's holder serves as a fencing token. `next` undefined deletes the key.
+   *
+   * @example const { applied, actual, stamp } = await db.compareAndSet('lock', { expected: 'free', next: 'held' });
+   */
+  async compareAndSet(
+    key: Key,
+    { expected, next }: { readonly expected?: Value | undefined; readonly next?: Value | undefined },
+    options?: CasOptions,
+  ): Promise<CompareAndSetResult> {
+    const { applied, actual, stamp } = await this.#compare(key, expected, next, options);
+    return { applied, actual: actual === undefined ? undefined : readText(actual, 0, actual.length), stamp };
+  }
+
+  /**
+   * What became of a serial operation whose outcome was unknown; `operationId` is that of the error. `not-applied` is
+   * final: no late copy of it has an effect any more. `unknown`: so many operations followed that nobody knows.
+   *
+   * @example if ((await db.resolve(error.operationId)) === 'not-applied') await again();
+   */
+  async resolve(operationId: string, options?: OperationOptions): Promise<Settlement> {
+    const { id, key } = parseOperation(operationId);
+    return settlementOf((await this.#special(resolveRequest(key, id), options)) as ResolveReply);
   }
 
   /**
@@ -343,6 +418,46 @@ export class Client {
       return Promise.reject(error);
     }
     return this.#launch(operation, opcode, form, key, value);
+  }
+
+  #isSerial(options: ReadOptions | undefined): boolean {
+    return (options?.consistency ?? this.#settings.consistency) === 'serial';
+  }
+
+  #compare(
+    key: Key,
+    expected: Value | undefined,
+    next: Value | undefined,
+    options: CasOptions | undefined,
+  ): Promise<CasReply> {
+    return this.#serial(Opcode.cas, key, expected, next, options, readCas);
+  }
+
+  async #serial<Result>(
+    opcode: Opcode,
+    key: Key,
+    expected: Value | undefined,
+    value: Value | undefined,
+    options: CasOptions | undefined,
+    read: SpecialRequest['read'],
+  ): Promise<Result> {
+    const problem =
+      problemOf(key) ??
+      (expected === undefined ? undefined : (problemOf(expected) ?? sizeProblem(expected))) ??
+      (value === undefined ? undefined : (problemOf(value) ?? sizeProblem(value)));
+    if (problem !== undefined) throw problem;
+    const bytes = bytesOf(key);
+    if (bytes.length === 0 || bytes.length > KEY_BYTES_HARD_MAX) throw keyError(bytes.length);
+    const ask: SerialAsk = {
+      opcode,
+      key: bytes,
+      expected: expected === undefined ? undefined : bytesOf(expected),
+      value: value === undefined ? undefined : bytesOf(value),
+      ttlMs: options?.ttlMs === undefined ? 0 : checkTtlMs(options.ttlMs),
+    };
+    const timeoutMs = options?.timeoutMs === undefined ? this.#settings.timeoutMs : checkTimeoutMs(options.timeoutMs);
+    const send: SendCopy = (request, copyMs) => this.#special(request, { ...options, timeoutMs: copyMs });
+    return this.#serials.run(ask, timeoutMs, send, read);
   }
 
   async #special(request: SpecialRequest, options: OperationOptions | undefined): Promise<unknown> {

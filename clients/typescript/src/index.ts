@@ -1,5 +1,5 @@
 export { MemDbError, type Outcome } from '@memdb/protocol';
-export { Client, type CreateClientOptions, createClient } from './client.js';
+export { Client, type CompareAndSetResult, type CreateClientOptions, createClient } from './client.js';
 export { connect } from './connect.js';
 export type { Admin, ClusterChange, ClusterTopology, Conflict, ConflictVersion, KillOptions } from './core/admin.js';
 export type { ManyResult } from './core/batch.js';
@@ -20,11 +20,13 @@ export type {
   Transport,
 } from './core/ports.js';
 export type { QuorumGetResult, ReplicaResponse, Stamp, Version } from './core/quorum-result.js';
+export type { Settlement } from './core/serial-operation.js';
 export type { Session } from './core/session.js';
 export type { ClientStatistics } from './core/statistics.js';
 export type { NodeDescription, TopologyDescription } from './core/topology.js';
 export type {
   AddOptions,
+  CasOptions,
   ClientOptions,
   ConnectOptions,
   ConsistencyLevel,

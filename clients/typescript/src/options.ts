@@ -5,8 +5,8 @@ import type { TlsOptions } from './platform/node-transport.js';
 export type Key = string | Uint8Array;
 /** A value: any bytes, also none. Strings are stored as UTF-8. */
 export type Value = string | Uint8Array;
-/** How many replicas an operation waits for; `quorum` is the default. */
-export type ConsistencyLevel = 'one' | 'quorum' | 'all';
+/** How many replicas an operation waits for; `quorum` is the default. `serial`: linearizable, by consensus on the key. */
+export type ConsistencyLevel = 'one' | 'quorum' | 'all' | 'serial';
 
 /** How a client behaves; every field has a default (`docs/client.md`). */
 export interface ClientOptions {
@@ -71,6 +71,11 @@ export interface SetOptions extends WriteOptions {
    * Milliseconds after which the value is absent, 1 to 315,360,000,000 (10 years). The node that takes the write fixes
    * the deadline by its clock. Without it the value stays, also when it replaces one that would have expired.
    */
+  readonly ttlMs?: number;
+}
+
+export interface CasOptions extends OperationOptions {
+  /** As of `set`: milliseconds after which the value that is set is absent. */
   readonly ttlMs?: number;
 }
 

@@ -252,7 +252,7 @@ export class PartitionFill {
 
   /** False when there is no room: the same is asked again. */
   #ingest(bytes: Uint8Array, view: DataView, start: number, end: number, nowMs: number): boolean {
-    if (!ingestRecords(this.#options.store, bytes, view, start, end)) {
+    if (!ingestRecords(this.#options.store, bytes, view, start, end, true)) {
       this.dueMs = nowMs + TRANSFER_WAIT_MS;
       return false;
     }

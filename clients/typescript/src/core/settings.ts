@@ -1,6 +1,6 @@
 import { Consistency, parseSecret, parseSeed, SECRET_BYTES, TTL_MS_MAX } from '@memdb/protocol';
 import type { ClientOptions, ConnectOptions, ConsistencyLevel, Settings } from '../options.js';
-import { badArgument, notSupported } from './failures.js';
+import { badArgument } from './failures.js';
 import { IN_FLIGHT_MAX } from './pending-replies.js';
 import type { Address } from './ports.js';
 import { parseToken } from './session.js';
@@ -52,9 +52,9 @@ export function levelOf(consistency: ConsistencyLevel): number {
     case 'all':
       return Consistency.all;
     case 'serial':
-      throw notSupported("consistency 'serial' is not supported yet; use 'one', 'quorum' or 'all'.");
+      return Consistency.serial;
     default:
-      throw badArgument(`consistency must be 'one', 'quorum' or 'all', not ${JSON.stringify(consistency)}.`);
+      throw badArgument(`consistency must be 'one', 'quorum', 'all' or 'serial', not ${JSON.stringify(consistency)}.`);
   }
 }
 
