@@ -47,6 +47,8 @@ export class SimChange {
 
   /** Proposes the pending epoch at a node, and waits until these nodes are in it. */
   begin(at: string, requests: readonly ChangeRequest[], names: readonly string[]): void {
+    // The nodes would bring the change to its end by themselves.
+    for (const name of this.#cluster.members) this.#cluster.node(name).changes?.stop();
     const epochs = this.epochs(at);
     const transfers = this.transfers(at);
     epochs.propose(beginChange(epochs.current, requests, (entry) => transfers.isReleased(entry)));
@@ -55,6 +57,11 @@ export class SimChange {
 
   commit(at: string, names: readonly string[]): void {
     const epochs = this.epochs(at);
+    // A node that was restarted meanwhile does so by itself.
+    if (epochs.current.pending === undefined) {
+      this.#await(names, epochs.current.epoch);
+      return;
+    }
     epochs.propose(commitChange(epochs.current));
     this.#await(names, epochs.current.epoch + 1);
   }
