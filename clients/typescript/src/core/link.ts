@@ -158,6 +158,13 @@ export class Link implements ConnectionHandler {
     const { counter, epoch } = this.#session;
     const { bytes, view, length } = this.#scratch;
     const out = this.#out;
+    if (operation.special !== undefined) {
+      // Whatever its opcode, also that of an operation on a key: its body is made already.
+      writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special.body);
+      if (out.end > FLUSH_BYTES) this.flush();
+      else this.#planFlush();
+      return;
+    }
     switch (operation.opcode) {
       case Opcode.set:
         writeSetRangeRequest(
@@ -182,19 +189,7 @@ export class Link implements ConnectionHandler {
         break;
       case Opcode.topology:
       case Opcode.ping:
-      case Opcode.scan:
-      case Opcode.backupOpen:
-      case Opcode.backupRead:
-      case Opcode.backupClose:
-      case Opcode.status:
-      case Opcode.kill:
-      case Opcode.metrics:
-      case Opcode.conflicts:
-      case Opcode.epochChange:
-      case Opcode.epochPreview:
-      case Opcode.counterAdd:
-      case Opcode.counterGet:
-        writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch, operation.special?.body);
+        writeFrame(out, operation.opcode, 0, correlation, remainingMs, counter, epoch);
         break;
       default:
         writeKeyRangeRequest(
