@@ -12,6 +12,8 @@ export interface Start extends StartCount {
 }
 
 export interface DoorkeeperOptions {
+  /** This node. */
+  readonly self: () => Member;
   /** What is known of a node; undefined when nothing is. */
   readonly memberOf: (uuid: string) => Member | undefined;
   /** Everybody who is known. */
@@ -60,7 +62,7 @@ export class Doorkeeper {
 
   /** A node introduces itself. `decide` is called with the reason why it is refused, now or within a second or so. */
   onIntroduced(self: Member, nowMs: number, decide: (refusal: string | undefined) => void): void {
-    const refusal = this.refusalOf(self) ?? this.#logRefusal(self);
+    const refusal = this.refusalOf(self) ?? this.#logRefusal(self) ?? this.#addressRefusal(self);
     const rivals = refusal === undefined ? this.#rivals(self) : [];
     if (rivals.length === 0 || this.#waiting.length >= WAITING_MAX) {
       decide(refusal);
@@ -87,6 +89,11 @@ export class Doorkeeper {
     return `The log of node ${uuid} ends at LSN ${profile.logEnd}, and it had LSN ${held.profile.logEnd} on its disk before: its data directory was restored from a copy, and what it answered for since is lost. ${WHAT_TO_DO}`;
   }
 
+  #addressRefusal({ profile }: Member): string | undefined {
+    const own = this.#options.self();
+    return profile.address === own.profile.address ? addressTaken(own) : undefined;
+  }
+
   /** Links to those who may be alive in the place of that start. */
   #rivals(self: Member): Rival[] {
     const rivals: Rival[] = [];
@@ -101,13 +108,14 @@ export class Doorkeeper {
     }
     for (const other of this.#options.members()) {
       if (other.uuid === uuid || other.profile.address !== profile.address || !isPresent(other)) continue;
-      add(
-        other.uuid,
-        `Node ${other.uuid} has the address ${profile.address}, and is alive. Give this node an address of its own: node.advertise.`,
-      );
+      add(other.uuid, addressTaken(other));
     }
     return rivals;
   }
+}
+
+function addressTaken({ uuid, profile }: Member): string {
+  return `Node ${uuid} has the address ${profile.address}, and is alive. Give this node an address of its own: node.advertise.`;
 }
 
 const WHAT_TO_DO =

@@ -92,6 +92,7 @@ export class Membership {
       onSuperseded: (by) => this.#onSuperseded(by),
     });
     this.#doorkeeper = new Doorkeeper({
+      self: () => this.swim.self,
       memberOf: (member) => this.swim.others.get(member),
       members: () => this.swim.others.values(),
       linkTo: (member) => this.links[this.#members.numberOf(member)] ?? this.#contacts.to(member),

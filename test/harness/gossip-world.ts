@@ -1,3 +1,4 @@
+import { FRAME_HEADER_BYTES, memberBytes } from '@memdb/protocol';
 import type { Member, MemberState } from '../../src/membership/swim/member.js';
 import type { SwimAction, SwimMessage } from '../../src/membership/swim/message.js';
 import { Swim } from '../../src/membership/swim/swim.js';
@@ -34,6 +35,8 @@ export class GossipWorld {
   /** Chance that a message is lost. */
   loss = 0;
   messages = 0;
+  /** What the messages would take on the wire. */
+  bytes = 0;
   readonly #trace: SimTrace = new SimTrace();
   readonly #scheduler: SimScheduler = new SimScheduler(this.#trace);
   readonly #cut: Set<string> = new Set();
@@ -164,6 +167,7 @@ export class GossipWorld {
 
   send(from: string, to: string, message: SwimMessage): void {
     this.messages++;
+    this.bytes += bytesOf(message);
     if (this.#cut.has(`${from}>${to}`) || this.random.chance(this.loss)) return;
     const target = this.nodes.get(to);
     if (target === undefined) return;
@@ -296,6 +300,11 @@ export class GossipNode {
   }
 }
 
+/** Of a frame of PROTOCOL.md, "Gossip": some kinds have a few bytes more before the list. */
+function bytesOf({ members }: SwimMessage): number {
+  return members.reduce((sum, member) => sum + memberBytes(member), FRAME_HEADER_BYTES + 2);
+}
+
 export function nameOf(index: number): string {
   return `n${index + 1}`;
 }
@@ -310,9 +319,9 @@ export function startOf(uuid: string, generation: number, nowMs: number): Member
     profile: {
       version: 0,
       address: `${uuid}:10000`,
-      http: '',
-      zone: '',
-      host: uuid,
+      http: `${uuid}:10100`,
+      zone: 'zone-1',
+      host: `${uuid}.example.net`,
       weight: 1,
       release: '0.1.0',
       epoch: 0,

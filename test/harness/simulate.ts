@@ -22,6 +22,7 @@ import { useFastCrypto } from './sim-crypto.js';
 import { SimWorld } from './sim-world.js';
 import { CONTEST_WORKLOAD, simulateContest } from './simulate-contest.js';
 import { GOSSIP_WORKLOAD, simulateGossip } from './simulate-gossip.js';
+import { STARTS_WORKLOAD, simulateStarts } from './simulate-starts.js';
 import { busyShare, Workload } from './workload.js';
 
 /** Load goes on for a while after everything has healed: a run under the heaviest fire does its share too. */
@@ -87,6 +88,7 @@ export interface RunReport {
 export async function simulate(options: SimulateOptions): Promise<RunReport> {
   if (options.workload === GOSSIP_WORKLOAD) return simulateGossip(options);
   if (options.workload === CONTEST_WORKLOAD) return simulateContest(options);
+  if (options.workload === STARTS_WORKLOAD) return simulateStarts(options);
   useFastCrypto();
   const world = new SimWorld(options.seed);
   const broken = new BrokenPromises(world);

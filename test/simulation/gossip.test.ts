@@ -1,5 +1,6 @@
 import test from 'ava';
 import { ROUND_MS } from '../../src/membership/swim/timing.js';
+import { gossipLoad } from '../harness/gossip-load.js';
 import { GossipWorld, nameOf } from '../harness/gossip-world.js';
 import { simulateGossip } from '../harness/simulate-gossip.js';
 
@@ -134,6 +135,30 @@ test('random troubles: nobody well is declared dead, nothing goes back, news spr
   for (let seed = 1; seed <= 40; seed++) {
     t.deepEqual(simulateGossip({ seed }).broken, [], `npm run sim -- --workload gossip --seed ${seed}`);
   }
+});
+
+for (const [count, messagesMax, bytesMax] of [
+  [10, 5, 1000],
+  [100, 5, 2500],
+] as const) {
+  test(`a node of ${count} sends at most ${messagesMax} messages and ${bytesMax} bytes of gossip a second`, (t) => {
+    const { messages, bytes } = gossipLoad(count);
+    t.log(`${messages.toFixed(2)} messages, ${bytes.toFixed(0)} bytes`);
+    t.true(messages <= messagesMax);
+    t.true(bytes <= bytesMax);
+  });
+}
+
+test('a node of 100 sends no more than so much while ten others die at once', (t) => {
+  const world = GossipWorld.formed(8, 100);
+  const [messages, bytes] = [world.messages, world.bytes];
+  for (const name of names(90, 100)) world.crash(name);
+  const takenMs = world.runUntil(() => names(90, 100).every((name) => world.allHold(name, 'dead')), 60 * ROUND_MS) ?? 0;
+  const seconds = takenMs / 1000;
+  const [sent, sentBytes] = [world.messages - messages, world.bytes - bytes].map((sum) => sum / 90 / seconds);
+  t.log(`${takenMs} ms: ${sent.toFixed(2)} messages, ${sentBytes.toFixed(0)} bytes a second`);
+  t.true(takenMs <= 20 * ROUND_MS);
+  t.true(sent <= 10 && sentBytes <= 20_000);
 });
 
 test('one seed of gossip, run twice, is one history', (t) => {

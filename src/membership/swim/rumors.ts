@@ -14,34 +14,45 @@ interface Rumor {
  * with the next full exchange.
  */
 export class Rumors {
-  readonly #rumors: Map<string, Rumor> = new Map();
+  /** By member, then by who says so. */
+  readonly #rumors: Map<string, Map<string, Rumor>> = new Map();
   #made = 0;
 
   get size(): number {
-    return this.#rumors.size;
+    let size = 0;
+    for (const voices of this.#rumors.values()) size += voices.size;
+    return size;
   }
 
   /** News of a member, in place of all that was told of it before. */
   replace(member: Member): void {
-    for (const name of this.#rumors.keys()) if (name.startsWith(member.uuid)) this.#rumors.delete(name);
-    this.#put(member.uuid, member);
+    this.#rumors.delete(member.uuid);
+    this.add(member);
   }
 
   /** One more voice about a suspect, beside the others. */
   add(member: Member): void {
-    this.#put(`${member.uuid} ${member.claim.by}`, member);
+    let voices = this.#rumors.get(member.uuid);
+    if (voices === undefined) {
+      voices = new Map();
+      this.#rumors.set(member.uuid, voices);
+    }
+    voices.set(member.claim.by, { member, told: 0, number: this.#made++ });
   }
 
   /** Up to `count` rumors to tell in one message, to one of so many members. */
   tell(count: number, present: number): Member[] {
     if (this.#rumors.size === 0) return [];
     const limit = tellings(present);
-    const chosen = [...this.#rumors].sort(([, a], [, b]) => a.told - b.told || b.number - a.number).slice(0, count);
-    for (const [name, rumor] of chosen) if (++rumor.told >= limit) this.#rumors.delete(name);
-    return chosen.map(([, rumor]) => rumor.member);
+    const all = [...this.#rumors.values()].flatMap((voices) => [...voices.values()]);
+    const chosen = all.sort((a, b) => a.told - b.told || b.number - a.number).slice(0, count);
+    for (const rumor of chosen) if (++rumor.told >= limit) this.#forget(rumor.member);
+    return chosen.map(({ member }) => member);
   }
 
-  #put(name: string, member: Member): void {
-    this.#rumors.set(name, { member, told: 0, number: this.#made++ });
+  #forget({ uuid, claim }: Member): void {
+    const voices = this.#rumors.get(uuid);
+    voices?.delete(claim.by);
+    if (voices?.size === 0) this.#rumors.delete(uuid);
   }
 }
