@@ -64,6 +64,8 @@ export class Membership {
   readonly #members: MemberLinks;
   /** Addresses at which this very process was found. */
   readonly #own: Set<string> = new Set();
+  /** Seeds that were tried. */
+  readonly #tried: Set<string> = new Set();
   #said: SelfDescription;
   #lastTickMs = 0;
   #seedTurn = 0;
@@ -311,17 +313,23 @@ export class Membership {
     this.#options.onRefused(error);
   }
 
-  /** Seeds lead to members that moved while nobody was there to see it: whoever answers there knows more, or is one. */
+  /**
+   * Seeds lead to members that moved while nobody was there to see it: whoever answers there knows more, or is one. Where
+   * nobody is missed each is still tried once: one that belongs to another cluster is a mistake that somebody should hear of.
+   */
   #trySeeds(nowMs: number): void {
     if (nowMs - this.#seedMs < SEED_MS) return;
-    if (this.#members.isComplete) return;
-    this.#seedMs = nowMs;
     const isOwn = (name: string): boolean => name === this.#said.address || this.#own.has(name);
+    const { isComplete } = this.#members;
     const seeds = this.#options.seeds.filter((seed) => {
       const name = formatAddress(seed);
-      return !this.#members.isTaken(name) && !isOwn(name);
+      return !this.#members.isTaken(name) && !isOwn(name) && !(isComplete && this.#tried.has(name));
     });
-    if (seeds.length > 0) this.#contacts.at(seeds[this.#seedTurn++ % seeds.length], nowMs);
+    if (seeds.length === 0) return;
+    this.#seedMs = nowMs;
+    const seed = seeds[this.#seedTurn++ % seeds.length];
+    this.#tried.add(formatAddress(seed));
+    this.#contacts.at(seed, nowMs);
   }
 
   #describe(): void {

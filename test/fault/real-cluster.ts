@@ -26,14 +26,14 @@ export interface RealClusterOptions {
 
 /** One node as a process that can be ended and started again. */
 export class RealServer {
+  readonly configFile: string;
   readonly #t: ExecutionContext;
-  readonly #configFile: string;
   readonly #place: NodePlace;
   #program: Program | undefined;
 
   constructor(t: ExecutionContext, configFile: string, place: NodePlace) {
     this.#t = t;
-    this.#configFile = configFile;
+    this.configFile = configFile;
     this.#place = place;
   }
 
@@ -45,7 +45,7 @@ export class RealServer {
   /** Resolves when it serves. */
   async start(): Promise<void> {
     const { environment, through } = this.#place;
-    this.#program = startMemDb(this.#t, ['server', '--config', this.#configFile], {
+    this.#program = startMemDb(this.#t, ['server', '--config', this.configFile], {
       directory: '/',
       ...(environment === undefined ? {} : { environment }),
       ...(through === undefined ? {} : { through }),

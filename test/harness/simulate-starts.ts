@@ -138,14 +138,30 @@ class Run {
   /** Waits for the end of a node that is not what it says to be. */
   mustBeRefused(name: string, what: string): void {
     let served = false;
+    let isCountedOn = false;
     const { cluster, world } = this;
     world.runUntil(() => {
       served ||= this.isServing(name);
+      isCountedOn ||= this.#countsOn(name);
       return served || cluster.fatal.has(name);
     }, world.nowMs + REFUSED_MS);
+    if (isCountedOn) this.fail(`${what} is counted on as ${name}`);
     if (served) this.fail(`${what} serves as ${name}`);
     else if (!this.takeRefusal(name)) this.fail(`${what} is not refused as ${name}`);
     if (world.isRunning(name)) cluster.crash(name, { powerLoss: false });
+  }
+
+  /** Whether anybody else reaches this very start for data. */
+  #countsOn(name: string): boolean {
+    const { uuid, generation } = this.cluster.node(name);
+    return this.names.some((at) => {
+      if (at === name || !this.world.isRunning(at)) return false;
+      const { membership } = this.cluster.node(at);
+      const peer = membership?.links.find(
+        (link) => link?.peer?.identity === uuid && link.peer.generation === generation,
+      );
+      return peer !== undefined && membership?.reachable(peer.number) === true;
+    });
   }
 
   /** Whether the node ended because it was refused. */
@@ -286,7 +302,13 @@ const INCIDENT_KINDS: Readonly<Record<string, Incident>> = {
     run.wait(random.pick([1000, 8000, 60_000]));
     world.heal();
     const isAlive = (): boolean =>
-      run.names.every((at) => cluster.node(at).membership?.view().every(({ state }) => state === 'alive') === true);
+      run.names.every(
+        (at) =>
+          cluster
+            .node(at)
+            .membership?.view()
+            .every(({ state }) => state === 'alive') === true,
+      );
     if (!world.runUntil(isAlive, world.nowMs + 60_000)) run.fail('not all are held to be alive after a cut');
   },
   vanish: (run, name) => {

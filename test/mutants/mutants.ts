@@ -3,6 +3,7 @@ import { COUNTER_MUTANTS } from './mutants-counters.js';
 import { CUSTODY_MUTANTS } from './mutants-custody.js';
 import { EPOCH_MUTANTS } from './mutants-epochs.js';
 import { GOSSIP_MUTANTS } from './mutants-gossip.js';
+import { MEMBERSHIP_MUTANTS } from './mutants-membership.js';
 import { MOVE_MUTANTS } from './mutants-moves.js';
 import { READ_MUTANTS } from './mutants-reads.js';
 import { STORAGE_MUTANTS } from './mutants-storage.js';
@@ -43,6 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...COUNTER_MUTANTS,
   ...MOVE_MUTANTS,
   ...EPOCH_MUTANTS,
+  ...MEMBERSHIP_MUTANTS,
 ];
 
 export function mutantOf(name: string): Mutant {
