@@ -62,7 +62,6 @@ class Run {
   readonly lines: string[] = [];
   /** How often each incident happened. */
   readonly counted: Record<string, number> = {};
-  readonly #session: SimSession;
   /** Where each node was started last. */
   readonly #hosts: Map<string, string> = new Map();
   #moves = 0;
@@ -82,7 +81,6 @@ class Run {
     this.names = this.cluster.names;
     this.cluster.start();
     this.cluster.awaitReady();
-    this.#session = new SimSession(this.cluster);
   }
 
   execute(): void {
@@ -124,9 +122,11 @@ class Run {
 
   /** Fills the logs with something, and waits until others know of that. */
   write(count: number): void {
+    // A client of its own each time: an older one may wait for a machine that vanished.
+    const session = new SimSession(this.cluster, `client-${this.#writes}`);
     for (let index = 0; index < count; index++) {
       const host = this.hostOf(this.random.pick(this.names));
-      this.#session.set(host, `key-${this.#writes++ % 20}`, 'x'.repeat(50), LEVEL.quorum);
+      session.set(host, `key-${this.#writes++ % 20}`, 'x'.repeat(50), LEVEL.quorum);
     }
     this.wait(TOLD_MS);
   }
@@ -259,6 +259,20 @@ const INCIDENT_KINDS: Readonly<Record<string, Incident>> = {
     if (refused === 0) run.fail('neither of two copies is refused');
     for (const each of [SPARE, name]) if (world.isRunning(each)) cluster.crash(each, { powerLoss: false });
     if (isSpareLeft) world.disk(name).restore(world.disk(SPARE).backup());
+    run.start(name);
+  },
+  /** A copy took the place of a node and is gone; what it answered for stands in its directory alone. */
+  heir: (run, name) => {
+    const { cluster, world } = run;
+    cluster.crash(name, { powerLoss: false });
+    world.disk(SPARE).restore(world.disk(name).backup());
+    run.start(SPARE, SPARE);
+    if (!world.runUntil(() => run.isServing(SPARE), world.nowMs + SERVES_MS)) run.fail('nobody takes the place');
+    run.wait(TOLD_MS);
+    cluster.crash(SPARE, { powerLoss: false });
+    run.start(name);
+    run.mustBeRefused(name, 'the directory that a copy went on from');
+    world.disk(name).restore(world.disk(SPARE).backup());
     run.start(name);
   },
   /** A node stands still; a copy of it takes its place; then it goes on. */

@@ -19,14 +19,6 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     workload,
   },
   {
-    name: 'boot-nonce-ignored',
-    why: 'Two processes of the same restart count are taken for one.',
-    file: DOORKEEPER,
-    find: 'if (bootNonce === held.bootNonce)',
-    replace: 'if (bootNonce.length > 0)',
-    workload,
-  },
-  {
     name: 'log-end-ignored',
     why: 'A directory that was put back from a copy is welcome (counterexample 17).',
     file: DOORKEEPER,

@@ -2,8 +2,11 @@ import test from 'ava';
 import { withSetting } from '../../src/topology/epoch-change.js';
 import { LEVEL } from '../harness/bare-client.js';
 import { SimCluster } from '../harness/sim-cluster.js';
+import { useFastCrypto } from '../harness/sim-crypto.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
+
+useFastCrypto();
 
 interface Running {
   readonly cluster: SimCluster;
@@ -83,6 +86,17 @@ test('who sees an epoch in gossip alone fetches it', (t) => {
     return held?.profile.epoch === 2 && cluster.node(behind).topology?.epoch === 2;
   };
   t.true(world.runUntil(isKnown, world.nowMs + 15_000));
+});
+
+test('an epoch of a large cluster is told by who decided it, and reaches those that were cut off by gossip', (t) => {
+  const { cluster, world } = running(9, 34);
+  const { epochs } = cluster.node('n2');
+  if (epochs === undefined) throw new Error('n2 is in no cluster');
+  // Whoever decides cannot tell n1, and nobody else tells unasked.
+  world.cut('n2', 'n1');
+  epochs.propose(withSetting(epochs.current, 'test', 'x'));
+  const isEverywhere = (): boolean => cluster.names.every((name) => cluster.node(name).topology?.epoch === 2);
+  t.true(world.runUntil(isEverywhere, world.nowMs + 15_000));
 });
 
 test('a node that is stopped in order says so, and one that dies is found out; both are told of, with the reason', (t) => {

@@ -2,8 +2,12 @@ import { MemDbError } from '@memdb/protocol';
 import test, { type ExecutionContext } from 'ava';
 import { LEVEL } from '../harness/bare-client.js';
 import { SimCluster } from '../harness/sim-cluster.js';
+import { useFastCrypto } from '../harness/sim-crypto.js';
 import { SimSession } from '../harness/sim-session.js';
 import { SimWorld } from '../harness/sim-world.js';
+import { simulateStarts } from '../harness/simulate-starts.js';
+
+useFastCrypto();
 
 interface Running {
   readonly cluster: SimCluster;
@@ -167,4 +171,10 @@ test('a node that starts answers nothing before a majority confirmed that it is 
   cluster.start(['n2']);
   cluster.awaitReady(['n1', 'n2']);
   t.is(session.get('n1', 'k').value, 'v');
+});
+
+test('random starts: who is itself serves, who is not never does and ends, and nobody else notices', (t) => {
+  for (let seed = 1; seed <= 6; seed++) {
+    t.deepEqual(simulateStarts({ seed }).broken, [], `npm run sim -- --workload starts --seed ${seed}`);
+  }
 });
