@@ -153,14 +153,14 @@ class Run {
 
   /** Whether anybody else reaches this very start for data. */
   #countsOn(name: string): boolean {
-    const { uuid, generation } = this.cluster.node(name);
+    const start = this.cluster.node(name).membership?.swim.self;
     return this.names.some((at) => {
       if (at === name || !this.world.isRunning(at)) return false;
       const { membership } = this.cluster.node(at);
-      const peer = membership?.links.find(
-        (link) => link?.peer?.identity === uuid && link.peer.generation === generation,
+      const link = membership?.links.find(
+        (each) => each?.peer !== undefined && each.peer.bootNonce === start?.bootNonce,
       );
-      return peer !== undefined && membership?.reachable(peer.number) === true;
+      return link !== undefined && membership?.reachable(link.number) === true;
     });
   }
 
