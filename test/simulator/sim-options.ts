@@ -5,12 +5,7 @@ import { CONTEST_WORKLOAD } from '../harness/simulate-contest.js';
 import { GOSSIP_WORKLOAD } from '../harness/simulate-gossip.js';
 import { STARTS_WORKLOAD } from '../harness/simulate-starts.js';
 
-const WORKLOADS: readonly string[] = [
-  ...Object.keys(PROFILES),
-  GOSSIP_WORKLOAD,
-  CONTEST_WORKLOAD,
-  STARTS_WORKLOAD,
-];
+const WORKLOADS: readonly string[] = [...Object.keys(PROFILES), GOSSIP_WORKLOAD, CONTEST_WORKLOAD, STARTS_WORKLOAD];
 
 export const USAGE: string = `npm run sim -- [options]
   --seed N         run this seed alone (with --seeds: begin there)
