@@ -78,6 +78,9 @@ test('a joiner and a source that die on the way go on where they were', (t) => {
       cluster.crash(victim, { powerLoss: true });
       cluster.start([victim]);
       cluster.awaitReady(['n1', 'n2', 'n3']);
+      // One that is joining is not ready, but goes on.
+      const goesOn = (): boolean => cluster.node(victim).transfers !== undefined;
+      t.true(world.runUntil(goesOn, world.nowMs + 20_000));
     }
     for (const name of names) change.transfers(name).bytesPerSecond = 100_000_000;
     change.awaitComplete(names);
