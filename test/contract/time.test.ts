@@ -68,7 +68,7 @@ for (const [name, make] of CONTRACT_WORLDS.filter(([name]) => name !== 'real, pl
         });
         order.push('turn');
       });
-      timers.start(40, () => order.push('next'));
+      timers.start(400, () => order.push('next'));
       await until(() => order.includes('next'));
       t.deepEqual(order, ['turn', 'end 1', 'end 2', 'next']);
     },
