@@ -322,6 +322,11 @@ export class ClientRequests {
       return;
     }
     if (opcode === Opcode.set || opcode === Opcode.delete) {
+      if (replication.forwarder.pending !== 0 && replication.forwarder.isUnderWay(target, hash)) {
+        // It was sent to an owner before this node became one: the later one must not overtake it here.
+        this.#refuse(asker, opcode, correlation, EARLIER_UNANSWERED);
+        return;
+      }
       replication.writes.write(
         asker,
         opcode,
