@@ -9,7 +9,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     why: 'A plain write whose connection was lost is sent again.',
     workload: 'client',
     file: `${CORE}/dispatcher.js`,
-    find: 'if (operation.isWrite || operation.form >= Form.topology) this.fail(operation, lost);',
+    find: 'if (operation.acts || operation.form >= Form.topology) this.fail(operation, lost);',
     replace: 'if (operation.form >= Form.topology) this.fail(operation, lost);',
   },
   {
@@ -17,7 +17,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     why: 'A write whose connection was lost, or whose time is over, is reported as not applied.',
     workload: 'client',
     file: `${CORE}/failures.js`,
-    find: "return operation.isWrite ? 'unknown' : 'not-applied';",
+    find: "return operation.acts ? 'unknown' : 'not-applied';",
     replace: "return 'not-applied';",
   },
   {
@@ -25,7 +25,7 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     why: 'A write that was answered with an unknown outcome is tried again.',
     workload: 'client',
     file: `${CORE}/retry-policy.js`,
-    find: "(error.outcome === 'not-applied' || !operation.isWrite)",
+    find: "(error.outcome === 'not-applied' || !operation.acts)",
     replace: 'true',
     isSeldomMet: true,
   },

@@ -23,8 +23,8 @@ export const READ_MUTANTS: readonly Mutant[] = [
     why: 'A replica that could not store the repair counts as a holder.',
     workload: 'full',
     file: COORDINATOR,
-    find: '(frameFlags(view, start) & Flag.error) !== 0) this.#failMember(operation, member); else { operation.holders',
-    replace: 'false) this.#failMember(operation, member); else { operation.holders',
+    find: 'else if ((frameFlags(view, start) & Flag.error) !== 0) this.#onError(operation, member, view, start, end); else { operation.holders',
+    replace: 'else if (false) this.#onError(operation, member, view, start, end); else { operation.holders',
   },
   {
     name: 'late-answer-to-another-read',

@@ -54,8 +54,9 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'newest-is-last',
     why: 'The index follows the record appended last, not the one with the highest stamp.',
     file: 'dist/src/storage/catalog.js',
-    find: 'if (order > 0) return Verdict.newest;',
-    replace: 'if (order !== 0) return Verdict.newest;',
+    find: 'const order = compareStamps(counter, node, heldCounter, heldNode); if (order > 0) return Verdict.newest;',
+    replace:
+      'const order = compareStamps(counter, node, heldCounter, heldNode); if (order !== 0) return Verdict.newest;',
   },
   {
     name: 'ties-ignore-the-node',

@@ -30,7 +30,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
   {
     name: 'commit-point-one-too-far',
     why: 'The commit point is the LSN that one owner less than needed has reached.',
-    file: COORDINATOR,
+    file: 'dist/src/replication/commit-points.js',
     find: 'return sorted[needed - 1];',
     replace: 'return sorted[Math.max(0, needed - 2)];',
   },
@@ -38,8 +38,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: 'own-record-counts-before-sync',
     why: 'The coordinator counts itself as a holder as soon as it has appended.',
     file: COORDINATOR,
-    find: 'index === selfIndex ? store.durableLsn',
-    replace: 'index === selfIndex ? store.lastLsn',
+    find: 'this.#points.of(set, quorum, store.durableLsn)',
+    replace: 'this.#points.of(set, quorum, store.lastLsn)',
   },
   {
     name: 'unknown-as-not-applied',
@@ -74,7 +74,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: 'forwarder-resends-write',
     why: 'A plain write is sent to another owner when the connection to the first is lost.',
     file: 'dist/src/replication/forwarder.js',
-    find: 'forwarded.body = write ? undefined :',
+    find: 'forwarded.body = write && !forwarded.isSerial ? undefined :',
     replace: 'forwarded.body = false ? undefined :',
   },
   {
@@ -82,7 +82,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     why: 'A write is forwarded to another owner while an earlier one of its connection waits for the first.',
     workload: 'bare',
     file: 'dist/src/replication/forwarder.js',
-    find: 'if (write && this.#isUnderWayElsewhere(target, hash, member))',
+    find: 'if (write && opcode !== Opcode.counterAdd && this.#isUnderWayElsewhere(target, hash, member))',
     replace: 'if (false)',
   },
   {
@@ -124,7 +124,7 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: 'refusal-not-named',
     why: 'A replica acknowledges a run without naming the record that it refused.',
     file: INBOUND,
-    find: 'this.#refusals.push({ lsn, counter, node });',
+    find: 'this.#refusals.push({ lsn, counter, node, serial });',
     replace: '',
   },
   {
@@ -154,8 +154,8 @@ export const WRITE_MUTANTS: readonly Mutant[] = [
     name: 'catch-up-drops-deletes',
     why: 'Tombstones are not among what a peer is caught up with.',
     file: 'dist/src/replication/replication.js',
-    find: 'if (cursor.kind !== RecordKind.value && cursor.kind !== RecordKind.tombstone)',
-    replace: 'if (cursor.kind !== RecordKind.value)',
+    find: 'const isPlain = cursor.kind === RecordKind.value || cursor.kind === RecordKind.tombstone;',
+    replace: 'const isPlain = cursor.kind === RecordKind.value;',
   },
   {
     name: 'catch-up-begins-late',

@@ -221,7 +221,6 @@ test('what cannot be meant is refused with a sentence: wrong types, levels, time
     [db.set('a', wrong(5)), 'bad-request'],
     [db.get(wrong(null)), 'bad-request'],
     [db.get('a', { consistency: wrong('most') }), 'bad-request'],
-    [db.get('a', { consistency: wrong('serial') }), 'not-supported'],
     [db.get('a', { timeoutMs: 0 }), 'bad-request'],
     [db.get('a', { timeoutMs: Number.NaN }), 'bad-request'],
     [db.quorumGet('a', { replies: 0 }), 'bad-request'],

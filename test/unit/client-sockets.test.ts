@@ -87,7 +87,7 @@ test('a URL or option that cannot be is refused before anything is dialled', asy
   const url = urlOf(cluster);
   const attempts: (() => Promise<unknown>)[] = [
     () => connect('redis://localhost'),
-    () => connect(`${url}?consistency=serial`),
+    () => connect(`${url}?consistency=most`),
     () => connect(url, { connectionsPerNode: 0 }),
     () => connect(url, { maxInFlight: 1.5 }),
     () => connect({ seeds: [], key: FAKE_KEY }),
