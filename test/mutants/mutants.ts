@@ -6,6 +6,7 @@ import { GOSSIP_MUTANTS } from './mutants-gossip.js';
 import { MEMBERSHIP_MUTANTS } from './mutants-membership.js';
 import { MOVE_MUTANTS } from './mutants-moves.js';
 import { READ_MUTANTS } from './mutants-reads.js';
+import { SERIAL_MUTANTS } from './mutants-serial.js';
 import { STORAGE_MUTANTS } from './mutants-storage.js';
 import { UPKEEP_MUTANTS } from './mutants-upkeep.js';
 import { WRITE_MUTANTS } from './mutants-writes.js';
@@ -45,6 +46,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...MOVE_MUTANTS,
   ...EPOCH_MUTANTS,
   ...MEMBERSHIP_MUTANTS,
+  ...SERIAL_MUTANTS,
 ];
 
 export function mutantOf(name: string): Mutant {
