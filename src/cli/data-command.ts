@@ -55,16 +55,40 @@ export async function withAdmin(
   await withRole('admin', context, options, work);
 }
 
+/** As `withClient`, for what shows the cluster: a key of role client or of role admin will do, and no URL says which it is. */
+export async function withAnyRole(
+  context: CliContext,
+  options: DataOptions,
+  work: (client: Client) => Promise<void>,
+): Promise<void> {
+  let client: Client;
+  try {
+    client = await connectAs('client', context, options);
+  } catch (error) {
+    if (!(error instanceof MemDbError) || error.code !== 'authentication-failed') throw error;
+    // The first refusal is what a wrong key is told: the second try was nobody's idea but ours.
+    client = await connectAs('admin', context, options).catch(() => Promise.reject(error));
+  }
+  await workWith(client, context, work);
+}
+
 async function withRole(
   role: 'client' | 'admin',
   context: CliContext,
   options: DataOptions,
   work: (client: Client) => Promise<void>,
 ): Promise<void> {
+  await workWith(await connectAs(role, context, options), context, work);
+}
+
+async function connectAs(role: 'client' | 'admin', context: CliContext, options: DataOptions): Promise<Client> {
   const url = clusterUrl(options.url, context.io, role);
   checkUrl(url);
   const connectOptions = options.timeout === undefined ? {} : { connectTimeoutMs: options.timeout };
-  const client = await context.connect(url, role === 'client' ? connectOptions : { ...connectOptions, role });
+  return await context.connect(url, role === 'client' ? connectOptions : { ...connectOptions, role });
+}
+
+async function workWith(client: Client, context: CliContext, work: (client: Client) => Promise<void>): Promise<void> {
   context.connected = true;
   try {
     await work(client);

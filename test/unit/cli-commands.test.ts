@@ -36,6 +36,8 @@ interface Run {
 interface RunOptions {
   readonly client?: FakeClient;
   readonly connectError?: Error;
+  /** The role of the key in the URL; connections of another one are refused. */
+  readonly keyRole?: 'client' | 'admin' | 'node';
   readonly input?: Uint8Array;
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly terminal?: boolean;
@@ -77,8 +79,12 @@ async function run(words: readonly string[], options: RunOptions = {}): Promise<
     arguments: words,
     version: '1.2.3',
     io,
-    connect: async (target) => {
+    connect: async (target, given) => {
       connectedTo = String(target);
+      const role = given?.role ?? 'client';
+      if (options.keyRole !== undefined && options.keyRole !== role) {
+        throw new MemDbError('authentication-failed', `no key of role ${role}`);
+      }
       if (options.connectError !== undefined) throw options.connectError;
       return { close, ...options.client } as unknown as Client;
     },
@@ -274,6 +280,19 @@ test('the cluster comes from --url, then MEMDB_URL, then the development cluster
   const none = await run(['contains', 'k'], { client, environment: {} });
   t.is(none.code, 2);
   t.regex(none.errors, /MEMDB_URL.*memdb dev/);
+});
+
+test('what shows the cluster takes a key of either role; data takes that of a client only', async (t) => {
+  const topology = async (): Promise<object> => ({ epoch: 7, nodes: [], owners: [], partitions: 0 });
+  const client: FakeClient = { admin: { topology }, contains: async () => true };
+  for (const keyRole of ['client', 'admin'] as const) {
+    const shown = await run(['nodes', '--json'], { client, keyRole });
+    t.is(shown.code, 0, shown.errors);
+    t.is(JSON.parse(shown.text).epoch, 7);
+  }
+  const neither = await run(['nodes'], { client, keyRole: 'node' });
+  t.regex(neither.errors, /no key of role client/);
+  t.not((await run(['contains', 'k'], { client, keyRole: 'admin' })).code, 0);
 });
 
 test('a URL that cannot be is a usage error that does not repeat the secret', async (t) => {

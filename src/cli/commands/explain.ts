@@ -1,7 +1,7 @@
 import type { OwnerVersion } from '@memdb/client';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
-import { addDataOptions, callOptions, type DataOptions, withClient } from '../data-command.js';
+import { addDataOptions, callOptions, type DataOptions, withAnyRole } from '../data-command.js';
 import { ExitCode } from '../exit-code.js';
 import { showValue, valueFields } from '../value-text.js';
 
@@ -12,7 +12,7 @@ export function registerExplain(program: Command, context: CliContext): void {
     .description('print where a key is, which version each owner holds, and why one of them wins')
     .argument('<key>');
   addDataOptions(command, false).action(async (key: string, options: DataOptions) => {
-    await withClient(context, options, async (client) => {
+    await withAnyRole(context, options, async (client) => {
       const { bytes, stamp, owners, ...facts } = await client.explain(key, callOptions(options));
       if (bytes === undefined) context.exitCode = ExitCode.notFound;
       const document = {

@@ -1,7 +1,7 @@
 import type { ClusterTopology } from '@memdb/client';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
-import { addDataOptions, type DataOptions, withClient } from '../data-command.js';
+import { addDataOptions, type DataOptions, withAnyRole } from '../data-command.js';
 import { askNodes, type NodeReport } from '../node-statuses.js';
 import { roundBytes, textTable } from '../text-table.js';
 
@@ -9,7 +9,7 @@ import { roundBytes, textTable } from '../text-table.js';
 export function registerNodes(program: Command, context: CliContext): void {
   const command = program.command('nodes').description('the nodes of the cluster, and how they are');
   addDataOptions(command, false).action((options: DataOptions) =>
-    withClient(context, options, async (client) => {
+    withAnyRole(context, options, async (client) => {
       const topology = await client.admin.topology();
       const reports = await askNodes(client, topology);
       const nodes = topology.nodes.map((node) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
-import { addDataOptions, type DataOptions, withClient } from '../data-command.js';
+import { addDataOptions, type DataOptions, withAnyRole } from '../data-command.js';
 import { preferenceLists } from '../preference-lists.js';
 import { textTable } from '../text-table.js';
 
@@ -8,7 +8,7 @@ import { textTable } from '../text-table.js';
 export function registerRing(program: Command, context: CliContext): void {
   const command = program.command('ring').description('which nodes own each partition, who is asked first in front');
   addDataOptions(command, false).action((options: DataOptions) =>
-    withClient(context, options, async (client) => {
+    withAnyRole(context, options, async (client) => {
       const topology = await client.admin.topology();
       const { partitions, replicas, owners, pending } = topology;
       const table = preferenceLists(owners, replicas, partitions);

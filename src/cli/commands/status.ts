@@ -1,7 +1,7 @@
 import type { ClusterTopology } from '@memdb/client';
 import type { Command } from 'commander';
 import type { CliContext } from '../cli-context.js';
-import { addDataOptions, type DataOptions, withClient } from '../data-command.js';
+import { addDataOptions, type DataOptions, withAnyRole } from '../data-command.js';
 import { askNodes, type NodeReport } from '../node-statuses.js';
 import { preferenceLists } from '../preference-lists.js';
 import type { JsonValue } from '../report.js';
@@ -11,7 +11,7 @@ import { roundBytes, textTable } from '../text-table.js';
 export function registerStatus(program: Command, context: CliContext): void {
   const command = program.command('status').description('whether all is well, and what is changing');
   addDataOptions(command, false).action((options: DataOptions) =>
-    withClient(context, options, async (client) => {
+    withAnyRole(context, options, async (client) => {
       const topology = await client.admin.topology();
       const reports = await askNodes(client, topology);
       const away = topology.nodes.filter(({ number }) => reports.get(number) === undefined);
