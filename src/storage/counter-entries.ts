@@ -15,6 +15,7 @@ import {
   recordLsnLow,
   recordNode,
 } from '../model/record.js';
+import type { AppendVersion } from './append-version.js';
 import type { Catalog } from './catalog.js';
 import { recordIsSound } from './record-check.js';
 import { sameBytes } from './same-bytes.js';
@@ -28,19 +29,7 @@ const OPENED_MAX: number = 2 ** 20;
 /** What `CounterEntries` appends through: the store. */
 export interface EntryKeeper {
   putMeta(name: string, value: Uint8Array): number;
-  append(
-    kind: number,
-    counter: number,
-    node: number,
-    hash: number,
-    bytes: Uint8Array,
-    keyStart: number,
-    keyLength: number,
-    valueBytes: Uint8Array,
-    valueStart: number,
-    valueLength: number,
-    expiresAtMs: number,
-  ): number;
+  readonly append: AppendVersion;
 }
 
 /**

@@ -21,24 +21,10 @@ import {
   recordKindLength,
   recordNode,
 } from '../model/record.js';
+import type { AppendVersion } from './append-version.js';
 import type { Catalog } from './catalog.js';
 import type { Segment } from './segment.js';
 import { viewOf } from './view-of.js';
-
-/** Appends a version of a key; returns its LSN (`Store.append`). */
-export type AppendVersion = (
-  kind: number,
-  counter: number,
-  node: number,
-  hash: number,
-  bytes: Uint8Array,
-  keyStart: number,
-  keyLength: number,
-  valueBytes: Uint8Array,
-  valueStart: number,
-  valueLength: number,
-  expiresAtMs: number,
-) => number;
 
 /**
  * What this node's acceptor knows of each key, kept in the log like any version (mechanisms: Consensus on a key).

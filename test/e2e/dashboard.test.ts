@@ -9,7 +9,7 @@ import { isAlive, startMemDb, temporaryDirectory } from './memdb-process.js';
 const executablePath = '/usr/bin/chromium';
 /** Waiting for the machine, not for the page. */
 const SLOW_MS = 60_000;
-/** Set it to a directory to keep what the test sees: `MEMDB_SCREENSHOTS=/tmp/shots npx ava dist/test/e2e/dashboard.test.js`. */
+/** Set it to a directory to keep what the test sees: `MEMDB_SCREENSHOTS=DIRECTORY npx ava dist/test/e2e/dashboard.test.js`. */
 const screenshots = process.env.MEMDB_SCREENSHOTS;
 
 const themes = ['light', 'dark'] as const;

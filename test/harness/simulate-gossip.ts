@@ -1,6 +1,7 @@
 import { compareClaims, compareStarts } from '../../src/membership/swim/member.js';
 import { RELAYS, ROUND_MS } from '../../src/membership/swim/timing.js';
 import { type GossipChange, type GossipNode, GossipWorld, nameOf } from './gossip-world.js';
+import { runIncidents } from './run-incidents.js';
 import type { SimRandom } from './sim-random.js';
 import type { RunReport, SimulateOptions } from './simulate.js';
 
@@ -28,27 +29,8 @@ type Incident = (run: Run, name: string) => void;
  * leave, and links that are cut. Nobody who is well is declared dead, what is held of a member never goes back, news
  * spread within 15 rounds, and in the end all agree.
  */
-export function simulateGossip({ seed, trace }: SimulateOptions): RunReport {
-  const run = new Run(seed);
-  try {
-    run.execute();
-  } catch (error) {
-    run.broken.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  }
-  return {
-    seed,
-    workload: GOSSIP_WORKLOAD,
-    broken: run.broken,
-    trace: trace === undefined ? [] : run.lines,
-    virtualMs: run.world.nowMs,
-    operations: INCIDENTS,
-    done: INCIDENTS,
-    unknown: 0,
-    faultKinds: [],
-    faults: run.counted,
-    activity: {},
-    hash: run.world.traceHash(),
-  };
+export function simulateGossip(options: SimulateOptions): RunReport {
+  return runIncidents(options, GOSSIP_WORKLOAD, INCIDENTS, new Run(options.seed));
 }
 
 class Run {

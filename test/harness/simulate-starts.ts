@@ -1,6 +1,7 @@
 import { MemDbError } from '@memdb/protocol';
 import { withSetting } from '../../src/topology/epoch-change.js';
 import { LEVEL } from './bare-client.js';
+import { runIncidents } from './run-incidents.js';
 import { SimCluster } from './sim-cluster.js';
 import { useFastCrypto } from './sim-crypto.js';
 import type { SimRandom } from './sim-random.js';
@@ -29,28 +30,9 @@ type Incident = (run: Run, name: string) => void;
  * Nodes that start: in order, elsewhere, all at once with no seed alive, from a directory that was put back, or as a copy of
  * one that runs. Who is itself serves soon; who is not never serves, and ends; nobody else notices.
  */
-export function simulateStarts({ seed, trace }: SimulateOptions): RunReport {
+export function simulateStarts(options: SimulateOptions): RunReport {
   useFastCrypto();
-  const run = new Run(seed);
-  try {
-    run.execute();
-  } catch (error) {
-    run.broken.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  }
-  return {
-    seed,
-    workload: STARTS_WORKLOAD,
-    broken: run.broken,
-    trace: trace === undefined ? [] : run.lines,
-    virtualMs: run.world.nowMs,
-    operations: INCIDENTS,
-    done: INCIDENTS,
-    unknown: 0,
-    faultKinds: [],
-    faults: run.counted,
-    activity: {},
-    hash: run.world.traceHash(),
-  };
+  return runIncidents(options, STARTS_WORKLOAD, INCIDENTS, new Run(options.seed));
 }
 
 class Run {
