@@ -1,5 +1,5 @@
 #!/bin/sh
-':' //; export GLIBC_TUNABLES="${GLIBC_TUNABLES-glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216:glibc.malloc.trim_threshold=67108864}"; exec node "$0" "$@"
+':' //; export GLIBC_TUNABLES="${GLIBC_TUNABLES-glibc.malloc.hugetlb=1}"; exec node "$0" "$@"
 // To a shell this file is a script that ends with the line above; to Node.js that line is a string and a comment.
 // It asks the C library for huge pages, which has to be done before a process starts (docs/decisions/huge-pages.md).
 import { existsSync, statSync } from 'node:fs';

@@ -10,9 +10,7 @@ const BIN = fileURLToPath(new URL('../../../bin/memdb.js', import.meta.url));
 /** What a server finds: this very runtime under its name, and what `bin/memdb.js` sets when it is the one to be started. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
-  GLIBC_TUNABLES:
-    process.env.GLIBC_TUNABLES ??
-    'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216:glibc.malloc.trim_threshold=67108864',
+  GLIBC_TUNABLES: process.env.GLIBC_TUNABLES ?? 'glibc.malloc.hugetlb=1',
 };
 /** One connection never has more unanswered requests than this; open loops let them pile up. */
 const INFLIGHT_MAX = 4096;

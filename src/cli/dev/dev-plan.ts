@@ -126,9 +126,7 @@ keys_file = ${JSON.stringify(keysFileOf(directory))}
 }
 
 /** What `bin/memdb.js` asks of the C library unless the environment says otherwise (docs/decisions/huge-pages.md). */
-const hugePages = {
-  GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=16777216:glibc.malloc.trim_threshold=67108864',
-} as const;
+const hugePages = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' } as const;
 
 /** The environment for a node: what the plan decides cannot be overridden by accident. */
 export function nodeEnvironment(
